@@ -1,0 +1,151 @@
+package facts
+
+import "github.com/k3sedge/k3sedge/hardening/firewall"
+
+// Version is the document's format. The operator's side refuses another one.
+const Version = 1
+
+// Request says what the agent shall look at beyond what it always reports.
+type Request struct {
+	// Users and Sources span the matrix for which sshd is asked for its
+	// effective settings.
+	Users   []string `json:"users"`
+	Sources []string `json:"sources"`
+	// Ruleset is the wanted firewall as nft text. The agent loads it into an
+	// empty network namespace of its own and reports what the kernel makes
+	// of it, so that wanted and real are compared in the same terms.
+	Ruleset string `json:"ruleset"`
+	// Files are paths whose content and owner are wanted in Facts.Files.
+	Files []string `json:"files"`
+	// Sysctls are the keys wanted in Facts.Sysctls, in dotted form.
+	Sysctls []string `json:"sysctls"`
+}
+
+// Facts is one host at one moment.
+type Facts struct {
+	Version int      `json:"version"`
+	System  *System  `json:"system"`
+	Session *Session `json:"session"`
+	SSHD    *SSHD    `json:"sshd"`
+	// Logins are the accounts of Request.Users that exist, with the keys that open them.
+	Logins   []Login           `json:"logins"`
+	Firewall *Firewall         `json:"firewall"`
+	Units    map[string]Unit   `json:"units"`
+	Packages map[string]string `json:"packages"` // installed Debian packages and their versions
+	Sysctls  map[string]Sysctl `json:"sysctls"`
+	Files    map[string]File   `json:"files"`
+	// Pending is the host transaction that waits for its confirmation, if any.
+	Pending *Pending `json:"pending"`
+	// Problems name the parts that could not be looked at, and why.
+	Problems []Problem `json:"problems"`
+}
+
+// Problem is a part of the document that could not be looked at.
+type Problem struct {
+	Part  string `json:"part"` // JSON name of the part, such as "sshd"
+	Error string `json:"error"`
+}
+
+// System identifies the machine.
+type System struct {
+	Hostname  string `json:"hostname"`
+	OS        string `json:"os"`        // ID of os-release: debian
+	Release   string `json:"release"`   // VERSION_ID of os-release: 12
+	Kernel    string `json:"kernel"`    // uname -r
+	Arch      string `json:"arch"`      // amd64, arm64
+	Container string `json:"container"` // systemd-detect-virt --container: none, systemd-nspawn …
+	BootID    string `json:"bootID"`
+	UnixTime  int64  `json:"unixTime"`
+}
+
+// Session is how the operator came in, read from the environment of sshd's child.
+type Session struct {
+	User       string `json:"user"`       // login before sudo
+	ClientAddr string `json:"clientAddr"` // as the host sees it, behind any NAT or jump host
+	ServerAddr string `json:"serverAddr"`
+	ServerPort int    `json:"serverPort"`
+}
+
+// SSHD is what sshd does, and where it has it from.
+type SSHD struct {
+	Valid   bool       `json:"valid"`   // sshd -t
+	Invalid string     `json:"invalid"` // what sshd -t complained about
+	Cells   []SSHDCell `json:"cells"`
+	Origins []Origin   `json:"origins"` // of all keys, in the order in which sshd reads them
+}
+
+// SSHDCell is the effective configuration for one user from one address.
+type SSHDCell struct {
+	User    string `json:"user"`
+	Address string `json:"address"`
+	// Settings by lower-case keyword, as sshd -T prints them; a keyword
+	// that is printed more than once keeps all its values in order.
+	Settings map[string][]string `json:"settings"`
+}
+
+// Origin is one line of sshd's configuration. The first one outside a Match block decides.
+type Origin struct {
+	Key   string `json:"key"` // lower case
+	Value string `json:"value"`
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Match string `json:"match"` // the Match block's criteria, "" outside
+}
+
+// Login is an account and the keys that open it.
+type Login struct {
+	User string `json:"user"`
+	Keys []Key  `json:"keys"`
+}
+
+// Key is one line of an authorized_keys file.
+type Key struct {
+	Fingerprint string `json:"fingerprint"` // SHA256:…
+	Type        string `json:"type"`        // ssh-ed25519 …
+	Bits        int    `json:"bits"`
+	Comment     string `json:"comment"`
+	File        string `json:"file"`
+	Line        int    `json:"line"`
+}
+
+// Firewall is the kernel's ruleset and what will load it at the next boot.
+type Firewall struct {
+	Own    *firewall.Table `json:"own"`    // table inet k3sedge; nil when there is none
+	Wanted *firewall.Table `json:"wanted"` // Request.Ruleset as this kernel sees it
+	// Foreign are the tables that are not ours, as "family name".
+	Foreign []string `json:"foreign"`
+}
+
+// Unit is a systemd unit.
+type Unit struct {
+	State    string `json:"state"`    // unit file state: enabled, disabled, masked, static …
+	Active   string `json:"active"`   // active, inactive, failed …
+	ExecStop string `json:"execStop"` // only for nftables.service: the commands, joined by newlines
+}
+
+// Sysctl is one kernel setting.
+type Sysctl struct {
+	Value  string `json:"value"`
+	Origin string `json:"origin"` // the sysctl.d file that will set it at boot, "" when none
+	// Persistent is what Origin will set, "" when none.
+	Persistent string `json:"persistent"`
+	// ReadOnly is true where the key belongs to the container's host.
+	ReadOnly bool `json:"readOnly"`
+	// Absent is true where this kernel has no such key (yet).
+	Absent bool `json:"absent"`
+}
+
+// File is a file's content and owner. One that is not there has Exists false.
+type File struct {
+	Exists  bool   `json:"exists"`
+	Content string `json:"content"`
+	Mode    uint32 `json:"mode"` // permission bits
+	UID     int    `json:"uid"`
+	GID     int    `json:"gid"`
+}
+
+// Pending is a transaction that is applied and not confirmed.
+type Pending struct {
+	ID       string `json:"id"`
+	Deadline int64  `json:"deadline"` // Unix time of the rollback
+}

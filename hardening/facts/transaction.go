@@ -1,0 +1,42 @@
+package facts
+
+// Transaction is one change of a host, as the agent is asked to make it on
+// its standard input. It is validated, the way back is armed, and only then
+// is anything touched.
+type Transaction struct {
+	ID string `json:"id"`
+	// Files are written, or moved away where Absent is set.
+	Files []FileChange `json:"files"`
+	// Ruleset is the wanted firewall as nft text, "" to leave it alone. It
+	// is written to disk at RulesetPath only when it is confirmed.
+	Ruleset     string `json:"ruleset"`
+	RulesetPath string `json:"rulesetPath"`
+	// Sysctls are set at once; the file that keeps them is among Files.
+	Sysctls map[string]string `json:"sysctls"`
+	// Units are acted on in order after the files are in place.
+	Units []UnitChange `json:"units"`
+	// Window is the time in seconds after which the host goes back by itself.
+	Window int `json:"window"`
+}
+
+// FileChange is one file of a transaction.
+type FileChange struct {
+	Path    string `json:"path"`
+	Content string `json:"content"`
+	Mode    uint32 `json:"mode"`
+	// Absent asks for the file to be put aside (kept under the agent's state
+	// folder, so that a rollback and a curious user can find it).
+	Absent bool `json:"absent"`
+}
+
+// UnitChange is one action on a systemd unit.
+type UnitChange struct {
+	Name   string `json:"name"`
+	Action string `json:"action"` // reload, enable, disable, mask
+}
+
+// Applied is the agent's answer to a transaction that is in force and waits.
+type Applied struct {
+	ID       string `json:"id"`
+	Deadline int64  `json:"deadline"` // Unix time of the rollback
+}

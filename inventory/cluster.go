@@ -1,0 +1,134 @@
+package inventory
+
+import "net/netip"
+
+// APIVersion is the version of the files' format.
+const APIVersion = "k3sedge.dev/v1alpha1"
+
+// Cluster is k3sedge.yaml.
+type Cluster struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string `yaml:"kind"` // Cluster
+	Name       string `yaml:"name"`
+	// ID marks the VMs that belong to this cluster; `k3sedge init` makes it
+	// up once. A VM without this mark is never touched.
+	ID       string   `yaml:"id"`
+	Provider Provider `yaml:"provider"`
+	Network  Network  `yaml:"network"`
+	SSH      SSH      `yaml:"ssh"`
+	Nodes    []Node   `yaml:"nodes"`
+}
+
+// Provider says where the machines come from: exactly one field is set.
+type Provider struct {
+	Proxmox  *Proxmox  `yaml:"proxmox,omitempty"`
+	Existing *Existing `yaml:"existing,omitempty"`
+}
+
+// Existing are Debian machines that are already there, named by the nodes' addresses.
+type Existing struct{}
+
+// Proxmox is a Proxmox VE host, 8 or 9.
+type Proxmox struct {
+	Endpoint string `yaml:"endpoint"` // https://pve.lan:8006
+	// TLSPin is "sha256/" and the base64 SHA-256 of the server's public key
+	// (SPKI). Exactly one of TLSPin and CAFile is set.
+	TLSPin string `yaml:"tlsPin,omitempty"`
+	CAFile string `yaml:"caFile,omitempty"`
+	Token  Token  `yaml:"token"`
+	Node   string `yaml:"node"`
+	Pool   string `yaml:"pool,omitempty"`
+	Bridge string `yaml:"bridge"`
+	VLAN   int    `yaml:"vlan,omitempty"` // 0 for none
+	// VMIDs is the range from which VMs get their numbers.
+	VMIDs    Range   `yaml:"vmids"`
+	Storage  Storage `yaml:"storage"`
+	Image    *Image  `yaml:"image,omitempty"`    // exactly one of Image and Template is set
+	Template int     `yaml:"template,omitempty"` // VMID of a template to clone
+}
+
+// Token is a Proxmox API token.
+type Token struct {
+	ID     string    `yaml:"id"` // user@realm!name
+	Secret SecretRef `yaml:"secret"`
+}
+
+// Range is a range of numbers, both ends inside.
+type Range struct {
+	First int `yaml:"first"`
+	Last  int `yaml:"last"`
+}
+
+// Storage names the Proxmox storages for disks and for the image and the seed ISO.
+type Storage struct {
+	Disks string `yaml:"disks"`
+	Image string `yaml:"image"` // content import
+	ISO   string `yaml:"iso"`   // content iso
+}
+
+// Image is a cloud image that Proxmox downloads itself.
+type Image struct {
+	URL      string `yaml:"url"`
+	Checksum string `yaml:"checksum"` // sha512:HEX or sha256:HEX
+}
+
+// Network is the LAN in which the nodes stand.
+type Network struct {
+	CIDR    netip.Prefix `yaml:"cidr"`
+	Gateway netip.Addr   `yaml:"gateway"`
+	DNS     []netip.Addr `yaml:"dns"`
+}
+
+// SSH says how the nodes are reached and by whom.
+type SSH struct {
+	User string `yaml:"user"`
+	Port int    `yaml:"port"`
+	// Identities are private key files. Agent allows the keys of the SSH agent.
+	Identities []string   `yaml:"identities"`
+	Agent      bool       `yaml:"agent"`
+	Passphrase *SecretRef `yaml:"passphrase,omitempty"` // for encrypted identities
+	// AuthorizedKeys are public keys, or file:PATH of one.
+	AuthorizedKeys []string `yaml:"authorizedKeys"`
+	// AllowFrom are the sources that may open SSH connections; the machine
+	// that runs k3sedge must be inside.
+	AllowFrom []netip.Prefix `yaml:"allowFrom"`
+	Jump      *Jump          `yaml:"jump,omitempty"`
+}
+
+// Jump is a host through which the nodes are reached.
+type Jump struct {
+	Address string `yaml:"address"` // host or host:port
+	User    string `yaml:"user"`
+	HostKey string `yaml:"hostKey"` // "ssh-ed25519 AAAA…"
+}
+
+// Role is what a node does in the cluster.
+type Role string
+
+// The roles of a node.
+const (
+	Server Role = "server"
+	Agent  Role = "agent"
+)
+
+// Node is one machine.
+type Node struct {
+	Name    string     `yaml:"name"`
+	Role    Role       `yaml:"role"`
+	Address netip.Addr `yaml:"address"`
+	CPUs    int        `yaml:"cpus,omitempty"`
+	Memory  Size       `yaml:"memory,omitempty"`
+	Disk    Size       `yaml:"disk,omitempty"`
+	// HostKey is the node's public host key, "ssh-ed25519 AAAA…". It is only
+	// needed for an existing machine; otherwise `k3sedge trust` asks once.
+	HostKey string `yaml:"hostKey,omitempty"`
+}
+
+// Size is an amount of memory or disk in bytes, written as 4GiB or 512MiB.
+type Size int64
+
+// The units of a Size.
+const (
+	MiB Size = 1 << 20
+	GiB Size = 1 << 30
+)

@@ -1,0 +1,73 @@
+package converge
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Wait is a condition that is asked again until it holds.
+type Wait struct {
+	What  string        // what is waited for: "task UPID… to end"
+	Every time.Duration // pause between two looks; it doubles up to eight times this
+	Limit time.Duration // after which waiting fails; 0 for no limit but the context's
+	// Cause names the likely reason when the wait takes longer than usual.
+	Cause string
+}
+
+// Until asks holds until it says true. The string it returns is the state
+// now, shown to the user. An error of holds ends the wait at once.
+func (w Wait) Until(ctx context.Context, holds func(ctx context.Context) (bool, string, error)) error {
+	if w.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, w.Limit, fmt.Errorf("not within %s", w.Limit))
+		defer cancel()
+	}
+	started, pause, state := time.Now(), w.Every, ""
+	for {
+		ok, now, err := holds(ctx)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("wait for %s: %w", w.What, err)
+		}
+		if ok {
+			return nil
+		}
+		if now != "" {
+			state = now
+		}
+		Waiting(ctx, joinState(w.What, state), w.causeAfter(time.Since(started)))
+		if ctx.Err() != nil || !pauseFor(ctx, pause) {
+			return fmt.Errorf("wait for %s: %w", joinState(w.What, state), context.Cause(ctx))
+		}
+		pause = min(2*pause, 8*w.Every)
+	}
+}
+
+// causeAfter returns the likely cause once the wait has been longer than a
+// sound machine needs.
+func (w Wait) causeAfter(d time.Duration) string {
+	const usual = 15 * time.Second
+	if d < usual {
+		return ""
+	}
+	return w.Cause
+}
+
+func joinState(what, state string) string {
+	if state == "" {
+		return what
+	}
+	return what + " (" + state + ")"
+}
+
+// pauseFor reports whether the whole pause went by before ctx ended.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

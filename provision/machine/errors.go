@@ -1,0 +1,93 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// State names why a host cannot be worked with yet, or at all.
+type State string
+
+// The states of a host on the way to a login. Waiting goes on in NoRoute,
+// Refused, Timeout, AuthRefused and CloudInit, because a machine that is
+// starting passes through them; HostKeyDiffers and the others are final.
+const (
+	NoRoute        State = "no route"               // nothing answers at the address
+	Refused        State = "connection refused"     // the machine is there, sshd is not
+	Timeout        State = "no answer"              // packets vanish: booting, or a firewall
+	HostKeyDiffers State = "host key differs"       // somebody else answers
+	HostKeyUnknown State = "no host key pinned"     // we do not know whom to expect
+	AuthRefused    State = "authentication refused" // sshd runs, our key is not accepted (yet)
+	CloudInit      State = "cloud-init is running"  // logged in, first boot not finished
+	SudoPassword   State = "sudo wants a password"  // logged in, cannot become root
+	NoIdentity     State = "no usable key"          // agent and key files have nothing to offer
+	Lost           State = "connection lost"        // was up and broke
+)
+
+// UnreachableError says that a host could not be looked at. It is never to
+// be read as "absent" or "off".
+type UnreachableError struct {
+	Address string
+	State   State
+	Err     error // cause; may be nil
+}
+
+// Error gives the address, the state and the cause.
+func (e *UnreachableError) Error() string {
+	s := e.Address + ": " + string(e.State)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// StateOf returns the state of the UnreachableError in err's chain, or "".
+func StateOf(err error) State {
+	var u *UnreachableError
+	if errors.As(err, &u) {
+		return u.State
+	}
+	return ""
+}
+
+// ExitError is a remote command that ended with a non-zero exit code.
+type ExitError struct {
+	Command string // redacted
+	Code    int
+	Stderr  string // complete
+}
+
+// Error gives the command, its code and the last line it complained with;
+// Stderr keeps all of them.
+func (e *ExitError) Error() string {
+	s := fmt.Sprintf("%s: exit %d", e.Command, e.Code)
+	if lines := strings.Split(strings.TrimSpace(e.Stderr), "\n"); lines[len(lines)-1] != "" {
+		s += ": " + lines[len(lines)-1]
+	}
+	return s
+}
+
+// hinted is an error with the words that help to mend it.
+type hinted struct {
+	error
+	hint string
+}
+
+// Unwrap returns the error without the hint.
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns what the user can do.
+func (h hinted) Hint() string { return h.hint }
+
+// WithHint adds to err what the user can do about it: the name of a flag, a
+// key of the file or a command. It returns nil for a nil error.
+func WithHint(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{err, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,62 @@
+package machine
+
+import (
+	"context"
+	"io/fs"
+)
+
+// Reader looks at one host and cannot change it.
+type Reader interface {
+	// Query runs one of the commands of this package that only look.
+	// A non-zero exit is an *ExitError; a host that could not be reached is
+	// an *UnreachableError. Neither is ever reported as an empty answer.
+	Query(ctx context.Context, q Query) (Output, error)
+}
+
+// Host is one host that may be changed.
+type Host interface {
+	Reader
+	// Run runs a command that may change the host. Errors are those of Query.
+	Run(ctx context.Context, c Command) (Output, error)
+	// WriteFile puts a file in its place atomically, as root: a reader sees
+	// the old content or the new, never a part.
+	WriteFile(ctx context.Context, f File) error
+}
+
+// Placer puts the node agent on a host: the one file that a check may write.
+type Placer interface {
+	// Place makes sure that the agent stands at Agent.Path and can be run
+	// by root only. It does nothing when the file is already there.
+	Place(ctx context.Context, a Agent) error
+}
+
+// Agent is the node agent's program. Its path carries the hash of its
+// content, so that a file that is there is the right one.
+type Agent struct {
+	Path    string // absolute path on the host
+	Content []byte
+}
+
+// File is a whole file to put on a host.
+type File struct {
+	Path    string
+	Content []byte
+	Mode    fs.FileMode
+}
+
+// Command is a program with its arguments, run without a shell in between
+// as far as the caller can tell: the transport quotes every argument.
+type Command struct {
+	Argv  []string
+	Stdin []byte
+	// Root asks for sudo without a password prompt.
+	Root bool
+	// Secrets are masked wherever the command is shown. They belong in
+	// Stdin; an argument is visible to every user of the host.
+	Secrets []string
+}
+
+// Output is what a command printed.
+type Output struct {
+	Stdout, Stderr []byte
+}

@@ -1,0 +1,36 @@
+package machine
+
+// Query is a command that only looks. Its zero value is refused and it can be
+// made by the constructors of this file only, so that a Reader stays one.
+type Query struct {
+	command Command
+}
+
+// Command returns what the transport has to run.
+func (q Query) Command() Command { return q.command }
+
+// NodeFacts asks the node agent at path for its facts; request is the JSON
+// document that says what to look at.
+func NodeFacts(path string, request []byte) Query {
+	return Query{Command{Argv: []string{path, "facts"}, Stdin: request, Root: true}}
+}
+
+// CloudInitStatus asks how far cloud-init is, as a JSON document.
+func CloudInitStatus() Query {
+	return Query{Command{Argv: []string{"cloud-init", "status", "--format", "json"}}}
+}
+
+// HostPublicKey reads the ed25519 public key that sshd will show after its next start.
+func HostPublicKey() Query {
+	return Query{Command{Argv: []string{"cat", "/etc/ssh/ssh_host_ed25519_key.pub"}}}
+}
+
+// Architecture asks for the kernel's machine name, such as x86_64.
+func Architecture() Query {
+	return Query{Command{Argv: []string{"uname", "-m"}}}
+}
+
+// SudoWorks succeeds when sudo asks for no password.
+func SudoWorks() Query {
+	return Query{Command{Argv: []string{"true"}, Root: true}}
+}
