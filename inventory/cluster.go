@@ -132,3 +132,19 @@ const (
 	MiB Size = 1 << 20
 	GiB Size = 1 << 30
 )
+
+// Service is services/NAME.yaml: one off-cluster service behind the edge.
+type Service struct {
+	APIVersion string   `yaml:"apiVersion"`
+	Kind       string   `yaml:"kind"` // Service
+	Name       string   `yaml:"name"`
+	Host       string   `yaml:"host"`
+	To         []string `yaml:"to"`               // address:port
+	Expose     string   `yaml:"expose,omitempty"` // lan (default) or public
+}
+
+// Project is everything the user keeps in files.
+type Project struct {
+	Cluster  Cluster
+	Services []Service
+}

@@ -60,3 +60,16 @@ type Command struct {
 type Output struct {
 	Stdout, Stderr []byte
 }
+
+// Session is a Host with a connection of its own, which has to be closed.
+type Session interface {
+	Host
+	Close() error
+}
+
+// Redialer opens a second, new connection to its host: TCP, host key and
+// authentication from the start. It is the proof that a change of sshd or of
+// the firewall did not lock anybody out; the old connection proves nothing.
+type Redialer interface {
+	Redial(ctx context.Context) (Session, error)
+}
