@@ -13,7 +13,8 @@ const (
 	StageStarted  Kind = "stage-started"
 	StepStarted   Kind = "step-started"
 	StepWaiting   Kind = "step-waiting"   // Message: what is being waited for; Cause: the likely reason if it is long
-	StepDiffers   Kind = "step-differs"   // Changes: what would change (plan) or is about to be changed
+	StepDiffers   Kind = "step-differs"   // Changes: what would change; the end of a step that is only observed
+	StepChanging  Kind = "step-changing"  // Changes: what is being changed now
 	StepChanged   Kind = "step-changed"   // applied, and the second look agrees
 	StepHolds     Kind = "step-holds"     // nothing to do
 	StepUnknown   Kind = "step-unknown"   // Err: could not look

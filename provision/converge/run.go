@@ -162,7 +162,7 @@ func (t teller) do(ctx context.Context, b bound) error {
 		t.end(&res.Differs, Event{Kind: StepDiffers, Changes: changes})
 		return nil
 	}
-	t.report(Event{Kind: StepDiffers, Changes: changes})
+	t.report(Event{Kind: StepChanging, Changes: changes})
 	if err := converge(ctx, b); err != nil {
 		t.end(&res.Failed, Event{Kind: StepFailed, Err: err})
 		return err
