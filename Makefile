@@ -1,0 +1,55 @@
+# Everything a developer does. Root on Linux is needed for the lab only.
+SHELL := /bin/bash -o pipefail
+export CGO_ENABLED ?= 0
+LAB_PACKAGES := iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container
+BUILD := go build -trimpath -buildvcs=auto
+AGENT := $(BUILD) -ldflags '-s -w'
+GO_FILES := $(shell git ls-files '*.go' 2>/dev/null)
+
+.PHONY: deps build agents test lint unit e2e lab demo bench golden fuzz clean
+
+deps: ## Debian packages of the lab; asks for nothing that is already there
+	@.ci/deps $(LAB_PACKAGES)
+
+agents: ## the node agents, which the binary embeds
+	@.ci/agents hardening/agent/bin $(AGENT)
+
+build: agents
+	$(BUILD) -o bin/ ./cmd/k3sedge ./cmd/k3sedge-lab
+
+test: lint unit e2e ## all of it; what cannot run here says so in one sentence
+
+lint: agents bin/staticcheck
+	@test -z "$$(gofmt -l $(GO_FILES))" || { gofmt -l $(GO_FILES); echo "error: not gofmt-clean; run: gofmt -w ."; exit 1; }
+	go vet ./...
+	bin/staticcheck ./...
+	go test -count=1 ./testinfra/style
+
+unit: agents
+	go test -short -coverprofile=bin/cover.out ./...
+	@.ci/coverage bin/cover.out 90 inventory provision/converge hardening
+
+e2e: deps build
+	@.ci/e2e go test -count=1 -timeout 40m -v ./testinfra/e2e
+
+lab: deps build
+	bin/k3sedge-lab up
+
+demo: deps build ## two hardened machines out of nothing
+	@.ci/demo
+
+bench: deps build
+	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
+
+golden: ## write the golden files anew; git diff shows what changed
+	go test ./... -run Golden -update
+
+fuzz: ## every parser's fuzz target for 20 s each
+	@.ci/fuzz 20s
+
+bin/staticcheck: tools/go.mod
+	cd tools && go build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+clean:
+	! test -x bin/k3sedge-lab || bin/k3sedge-lab down
+	rm -rf bin hardening/agent/bin/k3sedge-node-*
