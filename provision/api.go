@@ -1,0 +1,118 @@
+package provision
+
+import "context"
+
+// Reader is everything that may be looked at in Proxmox. A plan is given
+// nothing else.
+type Reader interface {
+	VMReader
+	StorageReader
+	AccessReader
+	TaskReader
+}
+
+// VMReader looks at VMs.
+type VMReader interface {
+	// VMs lists the VMs of the node that the token may see.
+	VMs(ctx context.Context) ([]VM, error)
+	VMConfig(ctx context.Context, vmid int) (VMConfig, error)
+	VMStatus(ctx context.Context, vmid int) (VM, error)
+	// AgentFile reads a small file through the guest agent.
+	AgentFile(ctx context.Context, vmid int, path string) (string, error)
+}
+
+// StorageReader looks at storages.
+type StorageReader interface {
+	Storage(ctx context.Context, name string) (StorageStatus, error)
+	// Volumes lists the volumes of one content type, such as import or iso.
+	Volumes(ctx context.Context, storage, content string) ([]Volume, error)
+}
+
+// AccessReader tells who we are and what we may do.
+type AccessReader interface {
+	Version(ctx context.Context) (string, error)
+	// Privileges returns the effective privileges of the token on one path.
+	Privileges(ctx context.Context, path string) (map[string]bool, error)
+	Bridges(ctx context.Context) ([]string, error)
+}
+
+// TaskReader follows tasks.
+type TaskReader interface {
+	Task(ctx context.Context, id UPID) (TaskStatus, error)
+	TaskLog(ctx context.Context, id UPID) ([]string, error)
+}
+
+// API is Reader and everything that changes something. Every call starts a
+// task and returns its id; an empty one is a call that was done at once.
+type API interface {
+	Reader
+	VMMaker
+	VMChanger
+	VolumeMaker
+}
+
+// VMMaker makes and destroys VMs.
+type VMMaker interface {
+	CreateVM(ctx context.Context, vmid int, options Options) (UPID, error)
+	CloneVM(ctx context.Context, template, vmid int, options Options) (UPID, error)
+	DestroyVM(ctx context.Context, vmid int) (UPID, error)
+}
+
+// VMChanger changes a VM that is there.
+type VMChanger interface {
+	Configure(ctx context.Context, vmid int, options Options) (UPID, error)
+	Resize(ctx context.Context, vmid int, disk, size string) (UPID, error)
+	Start(ctx context.Context, vmid int) (UPID, error)
+	Stop(ctx context.Context, vmid int) (UPID, error)
+}
+
+// VolumeMaker puts files onto a storage.
+type VolumeMaker interface {
+	Download(ctx context.Context, storage string, d Download) (UPID, error)
+	// Upload replaces a file of the same name.
+	Upload(ctx context.Context, storage, file string, content []byte) (UPID, error)
+}
+
+// Options are the parameters of a VM as the Proxmox API names them.
+type Options map[string]any
+
+// VM is a VM as a list or its status shows it.
+type VM struct {
+	VMID   int
+	Name   string
+	Status string // running or stopped
+	Lock   string // create, clone, …; empty for none
+}
+
+// Running says whether the VM is switched on.
+func (v VM) Running() bool { return v.Status == "running" }
+
+// VMConfig is the configuration of a VM, pending changes included.
+type VMConfig struct {
+	Name, Description, Lock string
+	Cores                   int
+	MemoryMiB               int
+	OnBoot, Template        bool
+	// Devices are all other options by name: net0, scsi0, serial0, tags, …
+	Devices map[string]string
+}
+
+// StorageStatus is what Proxmox tells about a storage on the node.
+type StorageStatus struct {
+	Type        string
+	Active      bool
+	Content     []string
+	Avail, Size int64
+}
+
+// Volume is a file on a storage.
+type Volume struct {
+	ID   string // STORAGE:iso/NAME
+	Size int64
+}
+
+// Download is a file that Proxmox fetches and verifies itself.
+type Download struct {
+	Content, File, URL  string
+	Algorithm, Checksum string
+}

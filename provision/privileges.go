@@ -1,0 +1,91 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+// grant is what the token needs on one path, as a role of its own.
+type grant struct {
+	path, role string
+	privileges []string
+}
+
+// grants lists what the token needs, for one version of Proxmox VE.
+func grants(p inventory.Proxmox, version int) []grant {
+	vms := "/vms"
+	if p.Pool != "" {
+		vms = "/pool/" + p.Pool
+	}
+	out := []grant{
+		{vms, "K3sEdgeVM", vmPrivileges(version)},
+		{"/storage/" + p.Storage.Disks, "K3sEdgeDisks", []string{"Datastore.AllocateSpace", "Datastore.Audit"}},
+	}
+	files := []string{"Datastore.AllocateTemplate", "Datastore.Audit"}
+	out = append(out, grant{"/storage/" + p.Storage.ISO, "K3sEdgeFiles", files})
+	node := []string{"Sys.Audit"}
+	if p.Image != nil {
+		node = []string{"Sys.AccessNetwork", "Sys.Audit"} // download-url
+		if p.Storage.Image != p.Storage.ISO {
+			out = append(out, grant{"/storage/" + p.Storage.Image, "K3sEdgeFiles", files})
+		}
+	}
+	if p.Template != 0 {
+		out = append(out, grant{fmt.Sprintf("/vms/%d", p.Template), "K3sEdgeTemplate", []string{"VM.Audit", "VM.Clone"}})
+	}
+	return append(out, grant{bridgePath(p), "K3sEdgeNet", []string{"SDN.Use"}}, grant{"/nodes/" + p.Node, "K3sEdgeNode", node})
+}
+
+func bridgePath(p inventory.Proxmox) string {
+	path := "/sdn/zones/localnetwork/" + p.Bridge
+	if p.VLAN != 0 {
+		path += fmt.Sprintf("/%d", p.VLAN)
+	}
+	return path
+}
+
+// vmPrivileges differ in the guest agent: Proxmox VE 9 has split VM.Monitor,
+// and refuses a role that names it.
+func vmPrivileges(version int) []string {
+	agent := "VM.GuestAgent.Audit"
+	if version < 9 {
+		agent = "VM.Monitor"
+	}
+	return []string{
+		"VM.Allocate", "VM.Audit",
+		"VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.Config.HWType",
+		"VM.Config.Memory", "VM.Config.Network", "VM.Config.Options",
+		agent, "VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback",
+	}
+}
+
+// SetupLines are the commands that, typed once on the Proxmox host, make the
+// pool, the roles and the token with exactly the rights that k3sedge needs.
+func SetupLines(p inventory.Proxmox, version int) []string {
+	user, token, _ := strings.Cut(p.Token.ID, "!")
+	var lines []string
+	if p.Pool != "" {
+		lines = append(lines, "pveum pool add "+p.Pool)
+	}
+	lines = append(lines, "pveum user add "+user, fmt.Sprintf("pveum user token add %s %s --privsep 1", user, token))
+	return append(lines, grantLines(p, grants(p, version)...)...)
+}
+
+// grantLines are the commands that give grants: each role once, and every
+// path to the token and to its user, because a token with privilege
+// separation may only do what its user may do, too.
+func grantLines(p inventory.Proxmox, gs ...grant) []string {
+	user, _, _ := strings.Cut(p.Token.ID, "!")
+	var roles, acls []string
+	for _, g := range gs {
+		role := fmt.Sprintf("pveum role add %s --privs %q", g.role, strings.Join(g.privileges, " "))
+		if !slices.Contains(roles, role) {
+			roles = append(roles, role)
+		}
+		acls = append(acls, fmt.Sprintf("pveum acl modify %s --roles %s --users %s --tokens '%s'", g.path, g.role, user, p.Token.ID))
+	}
+	return append(roles, acls...)
+}

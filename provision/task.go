@@ -1,0 +1,134 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// UPID is the id of a task of Proxmox:
+// UPID:NODE:PID:PSTART:STARTTIME:TYPE:ID:USER:
+type UPID string
+
+// upidText is strict: a UPID becomes a part of URLs.
+var upidText = regexp.MustCompile(`^UPID:([A-Za-z0-9.-]+):[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:([A-Za-z0-9_-]+):([^:/\s]*):([^:/\s]+):[^/\s]*$`)
+
+var errUPID = errors.New("not the id of a Proxmox task")
+
+// taskName is what a UPID says about its task.
+type taskName struct {
+	Node, Kind, ID, User string
+}
+
+func parseUPID(id UPID) (taskName, error) {
+	m := upidText.FindStringSubmatch(string(id))
+	if m == nil {
+		return taskName{}, fmt.Errorf("%q: %w", id, errUPID)
+	}
+	return taskName{Node: m[1], Kind: m[2], ID: m[3], User: m[4]}, nil
+}
+
+// String is how people read the task: "qmcreate 9001".
+func (n taskName) String() string { return strings.TrimSpace(n.Kind + " " + n.ID) }
+
+// TaskStatus is how far a task is.
+type TaskStatus struct {
+	Running bool
+	Exit    string // OK, WARNINGS: n, or the error
+}
+
+// TaskError is a task of Proxmox that failed.
+type TaskError struct {
+	ID   UPID
+	Exit string
+	Log  []string // the end of its log
+}
+
+// Error gives the task, its exit status and the end of its log.
+func (e *TaskError) Error() string {
+	name := string(e.ID)
+	if n, err := parseUPID(e.ID); err == nil {
+		name = n.String()
+	}
+	s := "task " + name + " failed: " + e.Exit
+	if len(e.Log) > 0 {
+		s += "\n  " + strings.Join(e.Log, "\n  ")
+	}
+	return s
+}
+
+// waiter waits for tasks. A task that ended with warnings has succeeded.
+type waiter struct {
+	tasks TaskReader
+	every time.Duration
+}
+
+// earlyLooks is how often a task may be unknown right after its start, before
+// Proxmox has written its state.
+const earlyLooks = 5
+
+func (w waiter) wait(ctx context.Context, id UPID) error {
+	if id == "" {
+		return nil
+	}
+	name, err := parseUPID(id)
+	if err != nil {
+		return err
+	}
+	var last TaskStatus
+	looks := 0
+	err = converge.Wait{What: "Proxmox task " + name.String(), Every: w.every, Limit: 30 * time.Minute, Cause: "the storage may be slow, or another task holds its lock"}.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		looks++
+		now, err := w.tasks.Task(ctx, id)
+		if isUnseen(err) && looks <= earlyLooks {
+			return false, "not visible yet", nil
+		}
+		last = now
+		return err == nil && !now.Running, "", err
+	})
+	if err != nil {
+		return err
+	}
+	return w.judge(ctx, id, last)
+}
+
+// isUnseen is the 400 with which Proxmox answers for a task that it has only
+// just started.
+func isUnseen(err error) bool {
+	var api *APIError
+	return errors.As(err, &api) && api.Status == 400
+}
+
+func (w waiter) judge(ctx context.Context, id UPID, s TaskStatus) error {
+	switch {
+	case s.Exit == "OK":
+		return nil
+	case strings.HasPrefix(s.Exit, "WARNINGS"):
+		converge.Waiting(ctx, "Proxmox: "+s.Exit+" in its task "+string(id), strings.Join(w.tail(ctx, id, 1), ""))
+		return nil
+	}
+	e := &TaskError{ID: id, Exit: s.Exit, Log: w.tail(ctx, id, 5)}
+	switch {
+	case fullText.MatchString(e.Error()):
+		return machine.WithHint(e, "make room on the storage, or name another under provider.proxmox.storage")
+	case lockTimeoutText.MatchString(e.Exit):
+		return machine.WithHint(e, "another task holds the lock; wait for it to end (Proxmox: Datacenter, Tasks), then run the same command again")
+	}
+	return machine.WithHint(e, "the whole log is in the Proxmox web page under Tasks; run the same command again when the cause is mended")
+}
+
+// tail returns the last lines of a task's log. It only decorates another
+// message, so that its own failure is no error.
+func (w waiter) tail(ctx context.Context, id UPID, lines int) []string {
+	log, err := w.tasks.TaskLog(ctx, id)
+	if err != nil {
+		return nil
+	}
+	return log[max(0, len(log)-lines):]
+}
