@@ -1,0 +1,107 @@
+package firewall
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// TableName is the one table that is ours, in family inet.
+const (
+	TableName   = "k3sedge"
+	TableFamily = "inet"
+)
+
+// Policy says who may reach which port of a node. Everything else is dropped.
+type Policy struct {
+	// SSHPort is where sshd listens, and AdminSources who may log in there.
+	SSHPort      uint16
+	AdminSources []netip.Prefix
+	// Open are the ports beyond SSH.
+	Open []Port
+}
+
+// Port is one open port.
+type Port struct {
+	Proto   string // tcp, udp
+	Port    uint16
+	Sources []netip.Prefix // who may reach it; Anyone() for the whole world
+}
+
+// Anyone is every source of both families.
+func Anyone() []netip.Prefix {
+	return []netip.Prefix{
+		netip.PrefixFrom(netip.IPv4Unspecified(), 0),
+		netip.PrefixFrom(netip.IPv6Unspecified(), 0),
+	}
+}
+
+// Validate reports everything that is wrong with the policy at once. A policy
+// under which nobody could log in is wrong.
+func (p Policy) Validate() error {
+	var problems []error
+	if p.SSHPort == 0 {
+		problems = append(problems, errors.New("ssh port is 0"))
+	}
+	if len(p.AdminSources) == 0 {
+		problems = append(problems, errors.New("no admin source: nobody could log in"))
+	}
+	problems = append(problems, checkSources("admin sources", p.AdminSources)...)
+	for i, open := range p.Open {
+		where := fmt.Sprintf("open[%d]", i)
+		if open.Proto != "tcp" && open.Proto != "udp" {
+			problems = append(problems, fmt.Errorf("%s: protocol %q is neither tcp nor udp", where, open.Proto))
+		}
+		if open.Port == 0 {
+			problems = append(problems, fmt.Errorf("%s: port is 0", where))
+		}
+		if len(open.Sources) == 0 {
+			problems = append(problems, fmt.Errorf("%s: no source may reach %s port %d", where, open.Proto, open.Port))
+		}
+		problems = append(problems, checkSources(where, open.Sources)...)
+	}
+	return errors.Join(problems...)
+}
+
+// checkSources refuses IPv4 addresses in IPv6 clothes too: no packet carries
+// such a source, so the rule would silently open nothing.
+func checkSources(where string, sources []netip.Prefix) []error {
+	var problems []error
+	for _, source := range sources {
+		switch {
+		case !source.IsValid():
+			problems = append(problems, fmt.Errorf("%s: a source is no network", where))
+		case source.Addr().Is4In6():
+			problems = append(problems, fmt.Errorf("%s: %s: write it as an IPv4 network", where, source))
+		}
+	}
+	return problems
+}
+
+// mergePrefixes leaves out what another prefix contains: the kernel refuses
+// overlapping elements in a set that joins address and port.
+func mergePrefixes(prefixes []netip.Prefix) []netip.Prefix {
+	sorted := make([]netip.Prefix, 0, len(prefixes))
+	for _, prefix := range prefixes {
+		sorted = append(sorted, prefix.Masked())
+	}
+	slices.SortFunc(sorted, comparePrefixes)
+	var merged []netip.Prefix
+	for _, prefix := range sorted {
+		last := len(merged) - 1
+		if last >= 0 && merged[last].Overlaps(prefix) {
+			continue // sorted: the wider one came first
+		}
+		merged = append(merged, prefix)
+	}
+	return merged
+}
+
+// comparePrefixes orders by address, and the wider network first.
+func comparePrefixes(a, b netip.Prefix) int {
+	if order := a.Addr().Compare(b.Addr()); order != 0 {
+		return order
+	}
+	return a.Bits() - b.Bits()
+}
