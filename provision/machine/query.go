@@ -10,9 +10,10 @@ type Query struct {
 func (q Query) Command() Command { return q.command }
 
 // NodeFacts asks the node agent at path for its facts; request is the JSON
-// document that says what to look at.
+// document that says what to look at. It goes through env because sudo says
+// exit 1 of a program that is not there, and env says 127.
 func NodeFacts(path string, request []byte) Query {
-	return Query{Command{Argv: []string{path, "facts"}, Stdin: request, Root: true}}
+	return Query{Command{Argv: []string{"/usr/bin/env", path, "facts"}, Stdin: request, Root: true}}
 }
 
 // CloudInitStatus asks how far cloud-init is, as a JSON document.
