@@ -1,0 +1,138 @@
+package hardening
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// checkBoot wants the next boot to load what runs now.
+func checkBoot(f *facts.Facts, p Policy) Verdict {
+	if f.Firewall.Wanted == nil {
+		return unknown("the agent could not try the wanted ruleset")
+	}
+	var wrong []string
+	if u := f.Units[nftUnit]; !isEnabled(u) {
+		wrong = append(wrong, fmt.Sprintf("%s: %s", nftUnit, orNone(u.State)))
+	}
+	if !includesFolder(f.Files[nftConfig].Content) {
+		wrong = append(wrong, fmt.Sprintf("%s: does not include %s", nftConfig, nftFolder))
+	}
+	if f.Files[rulesetFile].Content != p.Ruleset {
+		wrong = append(wrong, rulesetFile+": not the wanted ruleset")
+	}
+	if f.Firewall.Own == nil || !sameTable(f.Firewall.Own, f.Firewall.Wanted) {
+		wrong = append(wrong, "kernel: another table inet k3sedge than the next boot will load")
+	}
+	return decide(wrong, fmt.Sprintf("%d gaps", len(wrong)), nftUnit+" enabled, and its file makes the table that runs")
+}
+
+// mendBoot enables the unit and does not start it: the running table comes by
+// the transaction, and starting would load whatever else the file says.
+func mendBoot(f *facts.Facts, p Policy) Mend {
+	var m Mend
+	u, installed := f.Units[nftUnit]
+	if !installed {
+		return Mend{Blocked: []string{"nftables is not installed: run `apt-get install nftables` on " + p.Node}}
+	}
+	if !isEnabled(u) {
+		m.Units = []facts.UnitChange{{Name: nftUnit, Action: "enable"}}
+	}
+	if !includesFolder(f.Files[nftConfig].Content) {
+		m.replaceConfig(f)
+	}
+	m.Ruleset = f.Files[rulesetFile].Content != p.Ruleset || f.Firewall.Own == nil || !sameTable(f.Firewall.Own, f.Firewall.Wanted)
+	return m
+}
+
+// replaceConfig writes /etc/nftables.conf, unless rules of the user's stand in it.
+func (m *Mend) replaceConfig(f *facts.Facts) {
+	if line, own := ownRules(f.Files[nftConfig].Content); own != "" {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("%s:%d: `%s` is a rule of yours: move your rules to a file in %s and leave only `include \"%s/*.nft\"`, without `flush ruleset`",
+			nftConfig, line, own, nftFolder, nftFolder))
+		return
+	}
+	m.Files = append(m.Files, facts.FileChange{Path: nftConfig, Content: nftConfigText, Mode: 0o755})
+}
+
+// skeleton are the lines of a configuration that decide nothing about any
+// packet: Debian's own file has no others.
+var skeleton = regexp.MustCompile(`^(|flush ruleset;?|include "[^"]*";?|table \w+ \w+ \{|chain \w+ \{|type filter hook \w+ priority [\w -]+;( policy accept;)?|\})$`)
+
+// ownRules returns the first line that is more than a skeleton, "" for none.
+func ownRules(config string) (number int, line string) {
+	for i, l := range strings.Split(config, "\n") {
+		if l = nftLine(l); !skeleton.MatchString(l) {
+			return i + 1, l
+		}
+	}
+	return 0, ""
+}
+
+// nftLine is a line without its comment and with single spaces.
+func nftLine(line string) string {
+	line, _, _ = strings.Cut(line, "#")
+	return strings.Join(strings.Fields(line), " ")
+}
+
+func includesFolder(config string) bool {
+	return slices.ContainsFunc(strings.Split(config, "\n"), func(line string) bool {
+		return strings.TrimSuffix(nftLine(line), ";") == `include "`+nftFolder+`/*.nft"`
+	})
+}
+
+// flushLine is the line of /etc/nftables.conf that would take everybody's rules away, or 0.
+func flushLine(config string) int {
+	return 1 + slices.IndexFunc(strings.Split(config, "\n"), func(line string) bool {
+		return strings.Contains(nftLine(line), "flush ruleset")
+	})
+}
+
+// otherManagers are the units that load, and flush, rules of their own.
+func otherManagers() []string {
+	return []string{"ufw.service", "firewalld.service", "netfilter-persistent.service", "iptables.service", "ip6tables.service"}
+}
+
+func checkFlush(f *facts.Facts, _ Policy) Verdict {
+	var wrong []string
+	if n := flushLine(f.Files[nftConfig].Content); n > 0 {
+		wrong = append(wrong, fmt.Sprintf("%s:%d: flush ruleset", nftConfig, n))
+	}
+	if stop := f.Units[nftUnit].ExecStop; strings.Contains(stop, "flush ruleset") {
+		wrong = append(wrong, fmt.Sprintf("%s: ExecStop=%s", nftUnit, stop))
+	}
+	for _, unit := range otherManagers() {
+		if u := f.Units[unit]; isEnabled(u) {
+			wrong = append(wrong, fmt.Sprintf("%s: %s", unit, u.State))
+		}
+	}
+	return decide(wrong, fmt.Sprintf("%d ways", len(wrong)), "no `flush ruleset`, no other firewall manager enabled")
+}
+
+func mendFlush(f *facts.Facts, _ Policy) Mend {
+	var m Mend
+	if flushLine(f.Files[nftConfig].Content) > 0 {
+		m.replaceConfig(f)
+	}
+	if strings.Contains(f.Units[nftUnit].ExecStop, "flush ruleset") && differs(f.Files[nftUnitFile], nftUnitText, 0o644) {
+		m.Files = append(m.Files, facts.FileChange{Path: nftUnitFile, Content: nftUnitText, Mode: 0o644})
+	}
+	for _, unit := range otherManagers() {
+		if isEnabled(f.Units[unit]) {
+			m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "disable"})
+		}
+	}
+	return m
+}
+
+func isEnabled(u facts.Unit) bool { return u.State == "enabled" }
+
+func orNone(s string) string {
+	if s == "" {
+		return "not installed"
+	}
+	return s
+}

@@ -1,0 +1,184 @@
+package hardening
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// Status is what a control says about a host.
+type Status string
+
+// The four answers. Unknown is what could not be looked at: it is never a pass.
+const (
+	Pass          Status = "pass"
+	Fail          Status = "fail"
+	Unknown       Status = "unknown"
+	NotApplicable Status = "not applicable"
+)
+
+// Severity is how much a failing control matters.
+type Severity string
+
+// The severities, the worst first.
+const (
+	Critical Severity = "critical"
+	High     Severity = "high"
+	Medium   Severity = "medium"
+	Low      Severity = "low"
+)
+
+// severities are ordered from the worst to the least.
+func severities() []Severity { return []Severity{Critical, High, Medium, Low} }
+
+// AtLeast reports whether s is as bad as other, or worse.
+func (s Severity) AtLeast(other Severity) bool {
+	return slices.Index(severities(), s) <= slices.Index(severities(), other)
+}
+
+// ParseSeverity reads a severity as a flag gives it.
+func ParseSeverity(s string) (Severity, error) {
+	if !slices.Contains(severities(), Severity(s)) {
+		return "", fmt.Errorf("severity %q: not one of %v", s, severities())
+	}
+	return Severity(s), nil
+}
+
+// Verdict is a control's answer for one host.
+type Verdict struct {
+	Status Status
+	// Severity overrules the control's own where a failure is milder than the worst case.
+	Severity Severity
+	// Evidence are the raw lines on which the answer rests.
+	Evidence   []string
+	Have, Want string
+}
+
+func unknown(evidence ...string) Verdict { return Verdict{Status: Unknown, Evidence: evidence} }
+
+// decide passes when nothing is wrong, and otherwise fails with what is.
+func decide(wrong []string, have, want string) Verdict {
+	if len(wrong) == 0 {
+		return Verdict{Status: Pass, Have: have, Want: want}
+	}
+	return Verdict{Status: Fail, Evidence: wrong, Have: have, Want: want}
+}
+
+// Mend is what a failing control adds to the host's transaction.
+type Mend struct {
+	Files   []facts.FileChange
+	Ruleset bool // load the wanted firewall and keep it
+	Sysctls map[string]string
+	Units   []facts.UnitChange
+	// Wait asks for time to pass instead of a change: the host is about to
+	// go back to its old state by itself.
+	Wait bool
+	// Blocked says what the user has to do, where k3sedge will not.
+	Blocked []string
+}
+
+// Empty reports whether the transaction gets nothing from m.
+func (m Mend) Empty() bool {
+	return len(m.Files) == 0 && !m.Ruleset && len(m.Sysctls) == 0 && len(m.Units) == 0
+}
+
+// Part is a part of the facts that a control cannot do without, under its JSON name.
+type Part string
+
+// The parts of the facts.
+const (
+	PartSystem   Part = "system"
+	PartSession  Part = "session"
+	PartSSHD     Part = "sshd"
+	PartLogins   Part = "logins"
+	PartFirewall Part = "firewall"
+	PartUnits    Part = "units"
+	PartSysctls  Part = "sysctls"
+	PartFiles    Part = "files"
+	PartPending  Part = "pending"
+)
+
+// Control is one thing that shall hold on every node.
+type Control struct {
+	ID, Title string
+	Severity  Severity
+	Why       string   // what goes wrong without it
+	Refs      []string // the same demand in other catalogues
+	// Needs are the parts without which the answer is unknown. Files and
+	// Sysctls are asked of the agent, and unknown where it did not answer.
+	Needs          []Part
+	Files, Sysctls []string
+	// Applies is nil where the control applies to every host; otherwise it
+	// says whether it does, and why not.
+	Applies func(f *facts.Facts, p Policy) (bool, string)
+	Check   func(f *facts.Facts, p Policy) Verdict
+	Mend    func(f *facts.Facts, p Policy) Mend
+}
+
+// Controls is the whole catalogue.
+func Controls() []Control {
+	return slices.Concat(sshControls(), firewallControls(), serviceControls(), kernelControls())
+}
+
+// judge answers for one host. What the control needs and the facts lack makes
+// it unknown before Check is asked.
+func (c Control) judge(f *facts.Facts, p Policy) Verdict {
+	if gaps := c.gaps(f); len(gaps) > 0 {
+		return unknown(gaps...)
+	}
+	if c.Applies != nil {
+		if applies, why := c.Applies(f, p); !applies {
+			return Verdict{Status: NotApplicable, Evidence: []string{why}}
+		}
+	}
+	v := c.Check(f, p)
+	if v.Status == "" {
+		return unknown("the control gave no answer")
+	}
+	return v
+}
+
+// gaps are the reasons for which the control cannot be judged.
+func (c Control) gaps(f *facts.Facts) []string {
+	var out []string
+	for _, part := range c.Needs {
+		if gap := partGap(f, part); gap != "" {
+			out = append(out, gap)
+		}
+	}
+	for _, path := range c.Files {
+		if _, ok := f.Files[path]; !ok && len(out) == 0 {
+			out = append(out, "files: the agent said nothing of "+path)
+		}
+	}
+	for _, key := range c.Sysctls {
+		if _, ok := f.Sysctls[key]; !ok && len(out) == 0 {
+			out = append(out, "sysctls: the agent said nothing of "+key)
+		}
+	}
+	return out
+}
+
+func partGap(f *facts.Facts, part Part) string {
+	for _, p := range f.Problems {
+		if p.Part == string(part) {
+			return p.Part + ": " + p.Error
+		}
+	}
+	seen := map[Part]bool{
+		PartSystem:   f.System != nil && f.System.BootID != "",
+		PartSession:  f.Session != nil,
+		PartSSHD:     f.SSHD != nil,
+		PartLogins:   f.Logins != nil,
+		PartFirewall: f.Firewall != nil,
+		PartUnits:    len(f.Units) > 0, // systemd without a single unit was not looked at
+		PartSysctls:  f.Sysctls != nil,
+		PartFiles:    f.Files != nil,
+		PartPending:  true, // nil is an answer: nothing waits
+	}
+	if !seen[part] {
+		return string(part) + ": the agent did not look at it"
+	}
+	return ""
+}

@@ -1,0 +1,124 @@
+package hardening
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/hardening/firewall"
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+// The files and the unit that load the firewall at boot.
+const (
+	nftConfig   = "/etc/nftables.conf"
+	nftFolder   = "/etc/nftables.d"
+	rulesetFile = nftFolder + "/k3sedge.nft"
+	nftUnit     = "nftables.service"
+	nftUnitFile = "/etc/systemd/system/nftables.service.d/k3sedge.conf"
+
+	nftConfigText = "#!/usr/sbin/nft -f\n" +
+		"# Written by k3sedge; put rules of your own into files beside k3sedge.nft.\n" +
+		"# Never flush the ruleset here: K3s keeps its rules in the same kernel.\n" +
+		"include \"" + nftFolder + "/*.nft\"\n"
+	nftUnitText = "# Written by k3sedge: stopping this unit takes away our table, not everybody's rules.\n" +
+		"[Service]\nExecStop=\nExecStop=-/usr/sbin/nft delete table inet k3sedge\n"
+)
+
+// ruleset renders the wanted firewall. What K3s needs is added with K3s: a
+// port that nothing answers at stays closed.
+func ruleset(c inventory.Cluster, _ Policy) (string, error) {
+	return firewall.Render(firewall.Policy{SSHPort: uint16(c.SSH.Port), AdminSources: c.SSH.AllowFrom})
+}
+
+func firewallControls() []Control {
+	rules := func(*facts.Facts, Policy) Mend { return Mend{Ruleset: true} }
+	return []Control{
+		{
+			ID: "FW-01", Title: "Our own table is there and unmodified", Severity: Critical,
+			Why:   "a rule that somebody added by hand is gone at the next restart, or worse, is not",
+			Refs:  []string{"CIS Debian 12 4.3.4"},
+			Needs: []Part{PartFirewall}, Check: checkTable, Mend: rules,
+		},
+		{
+			ID: "FW-02", Title: "Input is dropped by default, at the right hook", Severity: Critical,
+			Why:   "what nobody thought of must stay closed",
+			Refs:  []string{"CIS Debian 12 4.3.8"},
+			Needs: []Part{PartFirewall}, Check: checkDefault, Mend: rules,
+		},
+		{
+			ID: "FW-04", Title: "Required paths live", Severity: Critical,
+			Why:   "a firewall that cuts off its admin or its neighbours is an outage",
+			Refs:  []string{"RFC 4890"},
+			Needs: []Part{PartFirewall}, Check: checkRequired, Mend: rules,
+		},
+		{
+			ID: "FW-08", Title: "SSH is open to the admins' sources only", Severity: High,
+			Why:   "a port that strangers do not reach needs no luck",
+			Refs:  []string{"ANSSI"},
+			Needs: []Part{PartFirewall}, Check: checkAdmins, Mend: rules,
+		},
+		{
+			ID: "FW-14", Title: "The firewall survives a restart", Severity: High,
+			Why:   "a node that boots without its firewall is open until somebody looks",
+			Refs:  []string{"CIS Debian 12 4.3.9"},
+			Needs: []Part{PartFirewall, PartUnits, PartFiles}, Files: []string{nftConfig, rulesetFile},
+			Check: checkBoot, Mend: mendBoot,
+		},
+		{
+			ID: "FW-15", Title: "Nothing flushes the ruleset", Severity: High,
+			Why:   "one `flush ruleset` takes K3s' rules with it, and its network until a restart",
+			Refs:  []string{"k3s#7542", "rke2#10469"},
+			Needs: []Part{PartUnits, PartFiles}, Files: []string{nftConfig, nftUnitFile},
+			Check: checkFlush, Mend: mendFlush,
+		},
+		{
+			ID: "FW-18", Title: "No unconfirmed change is pending", Severity: Medium,
+			Why:   "what is seen until then is not what will last",
+			Refs:  []string{"Junos commit confirmed"},
+			Needs: []Part{PartSystem, PartPending}, Check: checkPending,
+			Mend: func(*facts.Facts, Policy) Mend { return Mend{Wait: true} },
+		},
+	}
+}
+
+func checkTable(f *facts.Facts, _ Policy) Verdict {
+	const want = "table inet k3sedge as rendered"
+	switch {
+	case f.Firewall.Wanted == nil:
+		return unknown("the agent could not try the wanted ruleset")
+	case f.Firewall.Own == nil:
+		return decide([]string{"no table inet k3sedge; there is: " + strings.Join(f.Firewall.Foreign, ", ")}, "no table", want)
+	case !sameTable(f.Firewall.Own, f.Firewall.Wanted):
+		return decide([]string{"the kernel's table inet k3sedge is another one than the rendered text makes"}, "a modified table", want)
+	}
+	return decide(nil, "the wanted table", want)
+}
+
+// checkDefault looks at our own chains only: a drop there is final, whatever
+// the chains of others accept.
+func checkDefault(f *facts.Facts, _ Policy) Verdict {
+	const want = "filter input priority -10 policy drop"
+	if f.Firewall.Own == nil {
+		return decide([]string{"no table inet k3sedge"}, "no input chain of ours", want)
+	}
+	have := []string{}
+	for _, c := range f.Firewall.Own.Chains {
+		if c.Hook == "input" {
+			have = append(have, fmt.Sprintf("%s input priority %d policy %s", c.Type, c.Priority, c.Policy))
+		}
+	}
+	if slices.Contains(have, want) {
+		return decide(nil, want, want)
+	}
+	return decide(append([]string{"no such chain in table inet k3sedge"}, have...), strings.Join(have, "; "), want)
+}
+
+func checkPending(f *facts.Facts, _ Policy) Verdict {
+	if f.Pending == nil {
+		return decide(nil, "none", "none")
+	}
+	left := fmt.Sprintf("transaction %s, %s to its end", f.Pending.ID, remaining(f))
+	return decide([]string{left}, left, "none")
+}

@@ -1,0 +1,146 @@
+package hardening
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// Plan is what the failing controls of one node ask for.
+type Plan struct {
+	Transaction facts.Transaction
+	// Blocked is what only the user can mend, each with its control.
+	Blocked []string
+	// Wait is set while the host has an unconfirmed change to go back from.
+	Wait bool
+}
+
+// Empty reports whether there is nothing to change on the host.
+func (p Plan) Empty() bool {
+	t := p.Transaction
+	return len(t.Files) == 0 && t.Ruleset == "" && len(t.Sysctls) == 0 && len(t.Units) == 0
+}
+
+// PlanFor gathers what the failing controls ask for. A control that holds adds
+// nothing, so that a host that is as wanted gets an empty plan.
+func PlanFor(f *facts.Facts, p Policy) Plan { return planAll(Controls(), f, p) }
+
+func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
+	var plan Plan
+	t := &plan.Transaction
+	for _, c := range controls {
+		if c.judge(f, p).Status != Fail {
+			continue
+		}
+		m := c.mend(f, p)
+		plan.Wait = plan.Wait || m.Wait
+		plan.block(c.ID, m.Blocked)
+		addFiles(t, m.Files)
+		addUnits(t, m.Units)
+		for key, value := range m.Sysctls {
+			if t.Sysctls == nil {
+				t.Sysctls = map[string]string{}
+			}
+			t.Sysctls[key] = value
+		}
+		if m.Ruleset {
+			t.Ruleset, t.RulesetPath = p.Ruleset, rulesetFile
+		}
+	}
+	slices.SortFunc(t.Files, func(a, b facts.FileChange) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(t.Units, func(a, b facts.UnitChange) int { return unitOrder(a.Action) - unitOrder(b.Action) })
+	t.Window = int(p.Window.Seconds())
+	return plan
+}
+
+// block notes a reason under the first control that gives it.
+func (p *Plan) block(id string, reasons []string) {
+	for _, r := range reasons {
+		if !slices.ContainsFunc(p.Blocked, func(b string) bool { return strings.HasSuffix(b, ": "+r) }) {
+			p.Blocked = append(p.Blocked, id+": "+r)
+		}
+	}
+}
+
+// addFiles keeps one change for each path; the first control to ask decides.
+func addFiles(t *facts.Transaction, files []facts.FileChange) {
+	for _, f := range files {
+		if !slices.ContainsFunc(t.Files, func(have facts.FileChange) bool { return have.Path == f.Path }) {
+			t.Files = append(t.Files, f)
+		}
+	}
+}
+
+func addUnits(t *facts.Transaction, units []facts.UnitChange) {
+	for _, u := range units {
+		if !slices.Contains(t.Units, u) {
+			t.Units = append(t.Units, u)
+		}
+	}
+}
+
+// unitOrder puts the reloads last, when everything else is in place.
+func unitOrder(action string) int {
+	return slices.Index([]string{"disable", "mask", "enable", "reload"}, action)
+}
+
+// guard refuses a change that would lock out the one who makes it. The host
+// would go back by itself, but a refusal costs less than a minute's fright.
+func guard(f *facts.Facts, p Policy) error {
+	for _, part := range []Part{PartSession, PartLogins} {
+		if gap := partGap(f, part); gap != "" {
+			return machine.WithHint(fmt.Errorf("would not change logins unseen: %s", gap), "run `k3sedge harden` through SSH, as ssh.user")
+		}
+	}
+	s := f.Session
+	from, err := netip.ParseAddr(s.ClientAddr)
+	if err != nil {
+		return fmt.Errorf("read the address that the host sees us at: %w", err)
+	}
+	switch {
+	case !p.Allows(from):
+		return machine.WithHint(fmt.Errorf("the host sees you at %s, which ssh.allowFrom would lock out", from),
+			"add a network that holds %s to ssh.allowFrom in k3sedge.yaml, or run k3sedge from inside %s", from, prefixes(p.AllowFrom))
+	case s.User != p.Admin:
+		return machine.WithHint(fmt.Errorf("logged in as %q, but only %q may log in afterwards", s.User, p.Admin), "log in as ssh.user, or name %q there", s.User)
+	case s.ServerPort != p.SSHPort:
+		return machine.WithHint(fmt.Errorf("sshd answers at port %d, but the firewall would open %d", s.ServerPort, p.SSHPort), "set ssh.port to %d", s.ServerPort)
+	case !hasKnownKey(f, p):
+		return machine.WithHint(fmt.Errorf("no key of the inventory opens a login as %q", p.Admin), "name your key in ssh.authorizedKeys and put it into the account's authorized_keys")
+	}
+	return nil
+}
+
+func hasKnownKey(f *facts.Facts, p Policy) bool {
+	for _, l := range f.Logins {
+		if l.User == p.Admin && slices.ContainsFunc(l.Keys, func(k facts.Key) bool { return slices.Contains(p.Keys, k.Fingerprint) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func prefixes(list []netip.Prefix) string {
+	out := make([]string, len(list))
+	for i, p := range list {
+		out[i] = p.String()
+	}
+	return strings.Join(out, ", ")
+}
+
+// ErrLeftToUser is what k3sedge found and will not mend by itself.
+var ErrLeftToUser = errors.New("something is left for you to mend")
+
+// leftToUser is the error for what a plan could not take up, or nil.
+func (p Plan) leftToUser() error {
+	if len(p.Blocked) == 0 {
+		return nil
+	}
+	return machine.WithHint(fmt.Errorf("%w: %s", ErrLeftToUser, strings.Join(p.Blocked, "; ")),
+		"mend what is named, then run `k3sedge harden` again")
+}

@@ -1,0 +1,164 @@
+package hardening
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/hardening/agent"
+	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// DefaultWindow is how long a host waits for the proof of a new login before
+// it goes back. A login takes a second; a minute leaves room for a slow line
+// and is short enough to sit out after a mistake.
+const DefaultWindow = time.Minute
+
+// Agents hands out the node agent by architecture. Asking for the path alone is cheap.
+type Agents interface {
+	Path(arch string) (string, error)
+	For(arch string) (machine.Agent, error)
+}
+
+// Policy is what one node shall hold, in the terms of the controls.
+type Policy struct {
+	Node      string
+	Admin     string
+	SSHPort   int
+	AllowFrom []netip.Prefix
+	// Keys are the fingerprints of the keys that may open a login.
+	Keys []string
+	// Address is the node's own, Peers are those of the others.
+	Address netip.Addr
+	Peers   []netip.Addr
+	// Ruleset is the wanted firewall as nft text.
+	Ruleset string
+	Window  time.Duration
+	Agents  Agents
+}
+
+// NewPolicy derives the policy of node n of cluster c. Keys that stand in
+// files (file:PATH) have to be read into c.SSH.AuthorizedKeys before.
+func NewPolicy(c inventory.Cluster, n inventory.Node) (Policy, error) {
+	p := Policy{
+		Node: n.Name, Admin: c.SSH.User, SSHPort: c.SSH.Port, AllowFrom: c.SSH.AllowFrom,
+		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{},
+	}
+	for _, other := range c.Nodes {
+		if other.Address != n.Address {
+			p.Peers = append(p.Peers, other.Address)
+		}
+	}
+	if err := p.complete(); err != nil {
+		return Policy{}, fmt.Errorf("policy of %s: %w", n.Name, err)
+	}
+	for _, line := range c.SSH.AuthorizedKeys {
+		fingerprint, err := Fingerprint(line)
+		if err != nil {
+			return Policy{}, machine.WithHint(fmt.Errorf("policy of %s: %w", n.Name, err), "correct ssh.authorizedKeys in k3sedge.yaml")
+		}
+		p.Keys = append(p.Keys, fingerprint)
+	}
+	var err error
+	if p.Ruleset, err = ruleset(c, p); err != nil {
+		return Policy{}, fmt.Errorf("policy of %s: %w", n.Name, err)
+	}
+	return p, nil
+}
+
+// complete refuses a policy that would lock everybody out.
+func (p Policy) complete() error {
+	switch {
+	case p.Admin == "" || p.Admin == "root":
+		return machine.WithHint(fmt.Errorf("admin user is %q, but root may not log in on a hardened node", p.Admin), "name another user in ssh.user")
+	case len(p.AllowFrom) == 0:
+		return machine.WithHint(errors.New("no source may open SSH connections"), "name the admins' networks in ssh.allowFrom")
+	case p.SSHPort < 1 || p.SSHPort > 65535:
+		return machine.WithHint(fmt.Errorf("SSH port %d", p.SSHPort), "correct ssh.port")
+	case !p.Address.IsValid():
+		return machine.WithHint(errors.New("the node has no address"), "set nodes[].address")
+	}
+	return nil
+}
+
+// Users are the logins for which sshd is asked: root, the admin, and one that
+// nobody has, who stands for everybody else.
+func (p Policy) Users() []string { return []string{"root", p.Admin, "k3sedge-nobody"} }
+
+// Sources are the addresses for which sshd is asked: an admin's, the node's
+// own, and two from outside (documentation ranges, in nobody's network).
+func (p Policy) Sources() []string {
+	return slices.Compact([]string{
+		adminAddress(p.AllowFrom[0]).String(), p.Address.String(),
+		outside4().String(), outside6().String(),
+	})
+}
+
+// Allows reports whether a may open SSH connections.
+func (p Policy) Allows(a netip.Addr) bool {
+	return slices.ContainsFunc(p.AllowFrom, func(allowed netip.Prefix) bool { return allowed.Contains(a.Unmap()) })
+}
+
+func outside4() netip.Addr { return netip.AddrFrom4([4]byte{203, 0, 113, 7}) }
+
+func outside6() netip.Addr { return netip.MustParseAddr("2001:db8:ffff::7") }
+
+// adminAddress is an address inside p that a machine can have.
+func adminAddress(p netip.Prefix) netip.Addr {
+	if p.IsSingleIP() {
+		return p.Addr()
+	}
+	return p.Masked().Addr().Next()
+}
+
+// request is what the agent is asked to look at: all that any control needs.
+func (p Policy) request() facts.Request {
+	r := facts.Request{Users: p.Users(), Sources: p.Sources(), Ruleset: p.Ruleset}
+	for _, c := range Controls() {
+		r.Files = append(r.Files, c.Files...)
+		r.Sysctls = append(r.Sysctls, c.Sysctls...)
+	}
+	slices.Sort(r.Files)
+	slices.Sort(r.Sysctls)
+	r.Files, r.Sysctls = slices.Compact(r.Files), slices.Compact(r.Sysctls)
+	return r
+}
+
+// Fingerprint returns the SHA-256 fingerprint of a public key in the format of
+// authorized_keys, as ssh-keygen -l shows it. Options before the key are passed over.
+func Fingerprint(line string) (string, error) {
+	fields := strings.Fields(line)
+	for i, f := range fields[:max(len(fields)-1, 0)] {
+		if !isKeyType(f) {
+			continue
+		}
+		blob, err := base64.StdEncoding.DecodeString(fields[i+1])
+		if err != nil || !namesType(blob, f) {
+			return "", fmt.Errorf("read public key: what follows %s is no such key", f)
+		}
+		sum := sha256.Sum256(blob)
+		return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:]), nil
+	}
+	return "", errors.New("read public key: no key type such as ssh-ed25519 in it")
+}
+
+func isKeyType(s string) bool {
+	for _, prefix := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
+		if strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesType reports whether a key blob begins with its own type, as all do.
+func namesType(blob []byte, keyType string) bool {
+	return len(blob) > 4+len(keyType) && int(blob[3]) == len(keyType) && string(blob[4:4+len(keyType)]) == keyType
+}

@@ -1,0 +1,168 @@
+package hardening
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// dropInText is our drop-in: a line for every managed keyword.
+func dropInText(p Policy) string {
+	var b strings.Builder
+	b.WriteString("# Written by k3sedge; edits are lost at its next run.\n")
+	b.WriteString("# sshd takes the first value that it reads, and it reads this file first.\n")
+	for _, s := range sshSettings(p) {
+		fmt.Fprintf(&b, "%s %s\n", s.keyword, s.want)
+	}
+	return b.String()
+}
+
+// mendSSHD puts our drop-in in place and whatever overrules it out of the way.
+// A line that stands in sshd_config itself is the user's to take out.
+func mendSSHD(f *facts.Facts, p Policy) Mend {
+	var m Mend
+	if differs(f.Files[sshdDropIn], dropInText(p), 0o644) {
+		m.Files = append(m.Files, facts.FileChange{Path: sshdDropIn, Content: dropInText(p), Mode: 0o644})
+	}
+	if includeLine(f.Files[sshdConfig].Content) == 0 {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("%s does not read the drop-ins: make `Include %s/*.conf` its first line", sshdConfig, sshdDropIns))
+	}
+	for _, o := range offenders(f, p) {
+		if blocked := whyNotAside(f, o); blocked != "" {
+			m.Blocked = append(m.Blocked, blocked)
+			continue
+		}
+		m.Files = append(m.Files, facts.FileChange{Path: o.File, Absent: true})
+	}
+	if len(m.Files) > 0 {
+		m.Units = append(m.Units, facts.UnitChange{Name: sshdUnit, Action: "reload"})
+	}
+	return m
+}
+
+// mendPrecedence does the same, and keeps cloud-init from turning passwords on.
+func mendPrecedence(f *facts.Facts, p Policy) Mend {
+	m := mendSSHD(f, p)
+	if cloudInitMayUndo(f) {
+		m.Files = append(m.Files, facts.FileChange{Path: cloudDropIn, Content: cloudText, Mode: 0o644})
+	}
+	return m
+}
+
+// offenders are the lines that would still overrule our drop-in once it is there.
+func offenders(f *facts.Facts, p Policy) []facts.Origin {
+	out := weakMatches(f, p)
+	for i, o := range f.SSHD.Origins {
+		managed := slices.ContainsFunc(sshSettings(p), func(s sshSetting) bool { return s.key() == canonicalKey(o.Key) })
+		if !managed || o.Match != "" || o.File == sshdDropIn {
+			continue
+		}
+		// AllowUsers adds up over all files, wherever they rank.
+		opens := o.Key == "allowusers" && slices.ContainsFunc(strings.Fields(o.Value), isPattern)
+		if opens || outranks(f, i) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// whyNotAside says why the file of o cannot be put aside, or "".
+func whyNotAside(f *facts.Facts, o facts.Origin) string {
+	if path.Dir(o.File) != sshdDropIns {
+		return fmt.Sprintf("take out %s", originLine(o))
+	}
+	for _, other := range f.SSHD.Origins {
+		if other.File == o.File && slices.Contains([]string{"port", "listenaddress", "hostkey"}, other.Key) {
+			return fmt.Sprintf("take out %s; the file also sets %s and is not put aside", originLine(o), other.Key)
+		}
+	}
+	return ""
+}
+
+// differs reports whether a file is not as wanted: content, mode, root's.
+func differs(have facts.File, content string, mode uint32) bool {
+	return !have.Exists || have.Content != content || have.Mode != mode || have.UID != 0 || have.GID != 0
+}
+
+// checkIntegrity wants root's files, and no key that the inventory does not name.
+func checkIntegrity(f *facts.Facts, p Policy) Verdict {
+	if !f.Files[sshdConfig].Exists {
+		return unknown(sshdConfig + " is not there")
+	}
+	var wrong []string
+	for _, file := range looseFiles(f) {
+		have := f.Files[file]
+		wrong = append(wrong, fmt.Sprintf("%s: mode %04o, owner %d:%d", file, have.Mode, have.UID, have.GID))
+	}
+	keys := 0
+	for _, login := range f.Logins {
+		keys += len(login.Keys)
+		for _, k := range login.Keys {
+			if complaint := keyComplaint(k, p); complaint != "" {
+				wrong = append(wrong, keyName(login.User, k)+": "+complaint)
+			}
+		}
+	}
+	if !slices.ContainsFunc(f.Logins, func(l facts.Login) bool { return l.User == p.Admin }) {
+		wrong = append(wrong, "no account "+p.Admin)
+	}
+	return decide(wrong, fmt.Sprintf("%d keys, %d complaints", keys, len(wrong)),
+		"root's files with mode 0600 or 0644; only the keys of ssh.authorizedKeys, none weak")
+}
+
+// mendIntegrity makes the files root's again. Keys are reported, never taken
+// away: one of them may be the only way in.
+func mendIntegrity(f *facts.Facts, p Policy) Mend {
+	var m Mend
+	for _, file := range looseFiles(f) {
+		content := f.Files[file].Content
+		if file == sshdDropIn {
+			content = dropInText(p)
+		}
+		m.Files = append(m.Files, facts.FileChange{Path: file, Content: content, Mode: 0o644})
+	}
+	for _, login := range f.Logins {
+		for _, k := range login.Keys {
+			if complaint := keyComplaint(k, p); complaint != "" {
+				m.Blocked = append(m.Blocked, fmt.Sprintf("%s is %s: take the line out, or name the key in ssh.authorizedKeys if it is yours and strong",
+					keyName(login.User, k), complaint))
+			}
+		}
+	}
+	if !slices.ContainsFunc(f.Logins, func(l facts.Login) bool { return l.User == p.Admin }) {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("there is no account %s: make it, or correct ssh.user", p.Admin))
+	}
+	return m
+}
+
+// looseFiles are sshd's files that somebody else than root could write.
+func looseFiles(f *facts.Facts) []string {
+	var out []string
+	for _, name := range []string{sshdConfig, sshdDropIn} {
+		have := f.Files[name]
+		if have.Exists && (have.Mode&^0o644 != 0 || have.UID != 0 || have.GID != 0) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func keyName(user string, k facts.Key) string {
+	return fmt.Sprintf("%s:%d: %s %s for %s", k.File, k.Line, k.Type, k.Fingerprint, user)
+}
+
+func keyComplaint(k facts.Key, p Policy) string {
+	const enough = 3072
+	switch {
+	case !slices.Contains(p.Keys, k.Fingerprint):
+		return "a key that the inventory does not name"
+	case k.Type == "ssh-dss":
+		return "a DSA key"
+	case k.Type == "ssh-rsa" && k.Bits < enough:
+		return fmt.Sprintf("an RSA key of %d bits", k.Bits)
+	}
+	return ""
+}
