@@ -17,6 +17,14 @@ type mark struct {
 // String is the mark as it stands in the description.
 func (m mark) String() string { return "k3sedge/" + m.Cluster + "/" + m.Node }
 
+// text is the mark for messages; none is empty.
+func (m mark) text() string {
+	if m == (mark{}) {
+		return ""
+	}
+	return m.String()
+}
+
 // hash is short, fit for an instance-id, and the same for the VM's whole life.
 func (m mark) hash() string {
 	sum := sha256.Sum256([]byte(m.String()))
@@ -49,13 +57,17 @@ var (
 	errMarks  = errors.New("more than one k3sedge mark in the description")
 )
 
-// String is the description.
-func (n note) String() string {
-	first := "first boot: " + string(n.Phase)
+func (n note) phaseLine() string {
+	line := "first boot: " + string(n.Phase)
 	if n.SeedKey != "" {
-		first += " SHA256:" + n.SeedKey
+		line += " SHA256:" + n.SeedKey
 	}
-	return n.Mark.String() + "\n" + first + "\n\nMade by k3sedge, which needs the lines above to know this VM as its own.\n"
+	return line
+}
+
+// String is the description of a new VM.
+func (n note) String() string {
+	return n.Mark.String() + "\n" + n.phaseLine() + "\n\nMade by k3sedge, which needs the lines above to know this VM as its own.\n"
 }
 
 // parseNote reads a description. A description without a mark is the zero
@@ -78,6 +90,27 @@ func parseNote(description string) (note, error) {
 		return note{}, nil
 	}
 	return n, nil
+}
+
+// noted returns the description with n's phase in it. Other lines, which may
+// be the user's, stay.
+func (n note) noted(description string) string {
+	var out strings.Builder
+	done := false
+	for line := range strings.Lines(description) {
+		switch text := strings.TrimSpace(line); {
+		case phaseText.MatchString(text) && done:
+		case phaseText.MatchString(text):
+			out.WriteString(n.phaseLine() + "\n")
+			done = true
+		default:
+			out.WriteString(line)
+		}
+	}
+	if done {
+		return out.String()
+	}
+	return strings.TrimRight(description, "\n") + "\n" + n.phaseLine() + "\n"
 }
 
 // NotOursError is a VM whose number, name and mark do not all agree. It is

@@ -1,0 +1,114 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// Config is what the machines are made from and with.
+type Config struct {
+	Cluster  inventory.Cluster
+	Token    inventory.Secret // of the Proxmox API; unused for existing machines
+	StateDir string           // .k3sedge
+	Pins     Pins
+	Guests   Guests
+	Prober   Prober // nil does without the look whether an address is free
+}
+
+// Proxmox makes and destroys the cluster's VMs.
+type Proxmox struct {
+	cfg      Config
+	settings inventory.Proxmox
+	api      API
+	journal  *journal
+	numbers  *numbers
+	every    time.Duration   // first pause while waiting for a task
+	pauses   []time.Duration // before what a lock kept from beginning is asked again
+}
+
+var errNotProxmox = errors.New("provider.proxmox is not set")
+
+// NewProxmox connects nothing yet; it fails where the configuration cannot
+// work.
+func NewProxmox(cfg Config) (*Proxmox, error) {
+	if cfg.Cluster.Provider.Proxmox == nil {
+		return nil, errNotProxmox
+	}
+	settings := *cfg.Cluster.Provider.Proxmox
+	c, err := newClient(settings, cfg.Token)
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(filepath.Join(cfg.StateDir, "journal.jsonl"))
+	if err != nil {
+		return nil, machine.WithHint(err, "%s may be removed: it only helps to take up a run that was killed", cfg.StateDir)
+	}
+	p := &Proxmox{cfg: cfg, settings: settings, api: c, journal: j, numbers: newNumbers(settings.VMIDs), every: 150 * time.Millisecond}
+	for pause := time.Second; pause < time.Minute; pause *= 2 {
+		p.pauses = append(p.pauses, pause)
+	}
+	for _, n := range cfg.Cluster.Nodes {
+		if id, _ := j.vmid(n.Name); id != 0 {
+			p.numbers.hold(n.Name, id)
+		}
+	}
+	return p, nil
+}
+
+// Preflight looks whether the version, the token's privileges, the storages
+// and the network allow the run, and reports all that is missing at once.
+func (p *Proxmox) Preflight(ctx context.Context) error {
+	return preflight(ctx, p.api, p.cfg.Cluster)
+}
+
+// Stages make the machines: first what they are made of, then all of them at
+// the same time.
+func (p *Proxmox) Stages() []converge.Stage {
+	image := p.hands(inventory.Node{})
+	machines := converge.Stage{Name: "machines"}
+	for _, n := range p.cfg.Cluster.Nodes {
+		h := p.hands(n)
+		machines.Tracks = append(machines.Tracks, converge.Bind(n.Name, h.view, h, machineSteps()...))
+	}
+	return []converge.Stage{
+		{Name: "image", Tracks: []converge.Track{converge.Bind("", image.view, image, imageSteps()...)}},
+		machines,
+	}
+}
+
+// PlanStages look at the same things and have nothing to change them with.
+func (p *Proxmox) PlanStages() []converge.Stage {
+	machines := converge.Stage{Name: "machines"}
+	for _, n := range p.cfg.Cluster.Nodes {
+		v := p.view(n, askOnce(p.cfg.Guests.Reader(n)))
+		machines.Tracks = append(machines.Tracks, converge.Observe(n.Name, v, machineSteps()...))
+	}
+	return []converge.Stage{
+		{Name: "image", Tracks: []converge.Track{converge.Observe("", p.view(inventory.Node{}, nil), imageSteps()...)}},
+		machines,
+	}
+}
+
+func (p *Proxmox) view(n inventory.Node, ready readiness) *view {
+	return &view{cluster: p.cfg.Cluster, settings: p.settings, node: n, api: p.api, acts: p.journal, pins: p.cfg.Pins, ready: ready}
+}
+
+func (p *Proxmox) hands(n inventory.Node) *hands {
+	h := &hands{
+		do: p.api, journal: p.journal, pinning: p.cfg.Pins, prober: p.cfg.Prober, numbers: p.numbers,
+		tasks: waiter{tasks: p.api, every: p.every}, pauses: p.pauses,
+	}
+	var ready readiness
+	if n.Name != "" {
+		h.host = p.cfg.Guests.Host(n)
+		ready = h.host.WaitReady
+	}
+	h.view = p.view(n, ready)
+	return h
+}
