@@ -58,13 +58,17 @@ func StateOf(err error) State {
 type ExitError struct {
 	Command string // redacted
 	Code    int
-	Stderr  string // complete
+	Signal  string // such as "TERM" if a signal ended it; Code is then 128 and its number
+	Stderr  string // complete, redacted
 }
 
-// Error gives the command, its code and the last line it complained with;
+// Error gives the command, its code or signal and the last line it complained with;
 // Stderr keeps all of them.
 func (e *ExitError) Error() string {
 	s := fmt.Sprintf("%s: exit %d", e.Command, e.Code)
+	if e.Signal != "" {
+		s = fmt.Sprintf("%s: ended by signal %s", e.Command, e.Signal)
+	}
 	if lines := strings.Split(strings.TrimSpace(e.Stderr), "\n"); lines[len(lines)-1] != "" {
 		s += ": " + lines[len(lines)-1]
 	}
