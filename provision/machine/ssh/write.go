@@ -1,0 +1,186 @@
+package ssh
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// tidyPatience is how long the removal of a given-up upload may take.
+const tidyPatience = 3 * time.Second
+
+// fileMode is the mode of a regular file with 0755 as stat's %f prints it.
+const fileMode = "81ed"
+
+var (
+	// errPath is a target that is not a file's absolute path; final.
+	errPath = errors.New("not a clean absolute path of a file")
+	// errMode is a file that nobody could read, which is a mode forgotten; final.
+	errMode = errors.New("mode has no permissions")
+)
+
+// install, run as root, puts an uploaded file in its place. It copies the
+// file into the target's directory, checks the copy, which the login user
+// cannot change, and renames it: whoever opens the target finds the old
+// content or the new. It cleans up after itself even when the connection goes.
+const install = `set -eu
+src=$1 dst=$2 mode=$3 sum=$4 parents=$5
+dir=${dst%/*}/ part=
+tidy() {
+	rm -f -- "$src" ${part:+"$part"}
+	rmdir -- "${src%/*}" 2>/dev/null || :
+}
+trap tidy EXIT
+trap 'exit 143' HUP INT TERM
+if [ "$parents" = yes ] && ! [ -d "$dir" ]; then install -d -o root -g root -m 0755 -- "$dir"; fi
+part=$(mktemp -- "${dir}.k3sedge.XXXXXXXXXX")
+install -o root -g root -m 0600 -- "$src" "$part"
+if [ "$(sha256sum <"$part")" != "$sum  -" ]; then
+	echo "the file arrived damaged: $dst" >&2
+	exit 1
+fi
+chmod -- "$mode" "$part"
+sync -- "$part"
+mv -fT -- "$part" "$dst"
+part=
+`
+
+// WriteFile puts a file in its place as root:root. The directory has to be
+// there; a symbolic link at the path is replaced, not followed.
+func (h *Host) WriteFile(ctx context.Context, f machine.File) error {
+	if err := checkFile(f); err != nil {
+		return fmt.Errorf("write %q on %s: %w", f.Path, h.cfg.name(), err)
+	}
+	if err := h.put(ctx, f, "no"); err != nil {
+		return fmt.Errorf("write %s on %s: %w", f.Path, h.cfg.name(), err)
+	}
+	return nil
+}
+
+// Place makes sure that the agent is at its path, root's and not writable by
+// others. One short command finds that out; only a missing agent is sent.
+func (h *Host) Place(ctx context.Context, a machine.Agent) error {
+	f := machine.File{Path: a.Path, Content: a.Content, Mode: 0o755}
+	if err := checkFile(f); err != nil {
+		return fmt.Errorf("place agent %q on %s: %w", f.Path, h.cfg.name(), err)
+	}
+	there, err := h.isPlaced(ctx, f)
+	if err == nil && !there {
+		err = h.put(ctx, f, "yes")
+	}
+	if err != nil {
+		return fmt.Errorf("place agent on %s: %w", h.cfg.name(), err)
+	}
+	return nil
+}
+
+// isPlaced looks at type, mode, owner and size; the content is named by the
+// path, and only root could have put another one there.
+func (h *Host) isPlaced(ctx context.Context, f machine.File) (bool, error) {
+	look := machine.Command{Argv: []string{"stat", "--format=%f %u %g %s", "--", f.Path}}
+	out, err := h.Run(ctx, look)
+	var exit *machine.ExitError
+	if errors.As(err, &exit) && exit.Code == 1 {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return strings.TrimSpace(string(out.Stdout)) == fmt.Sprintf("%s 0 0 %d", fileMode, len(f.Content)), nil
+}
+
+func checkFile(f machine.File) error {
+	if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" || strings.IndexByte(f.Path, 0) >= 0 {
+		return errPath
+	}
+	if f.Mode.Perm() == 0 || f.Mode&^fs.ModePerm != 0 {
+		return errMode
+	}
+	return nil
+}
+
+// put uploads the file as the login user and installs it as root.
+func (h *Host) put(ctx context.Context, f machine.File, parents string) error {
+	u, err := h.newUpload(ctx, f.Content)
+	if err != nil {
+		return err
+	}
+	src, err := u.send(ctx)
+	if err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
+	sum := sha256.Sum256(f.Content)
+	argv := []string{"sh", "-c", install, "k3sedge-install", src, f.Path, fmt.Sprintf("%04o", f.Mode), hex.EncodeToString(sum[:]), parents}
+	c := machine.Command{Argv: argv, Root: true}
+	line, err := h.commandLine(c)
+	if err != nil {
+		return err
+	}
+	// Shown is what was meant, not the script.
+	shown := machine.Command{Argv: []string{"install", src, f.Path}}
+	_, err = h.exec(ctx, line, shown)
+	var exit *machine.ExitError
+	if err == nil {
+		return nil
+	}
+	h.tidy(ctx, u.name, alreadySettled())
+	if errors.As(err, &exit) && exit.Code == 1 && h.needsSudo(c) {
+		if refused := h.sudoRefused(ctx); refused != nil {
+			return refused
+		}
+	}
+	return err
+}
+
+// tidy removes an upload's directory once the upload has settled. A caller
+// whose ctx has ended does not wait for that; Close does.
+func (h *Host) tidy(ctx context.Context, name string, settled <-chan struct{}) {
+	h.mu.Lock()
+	l := h.link
+	if h.closed || l == nil {
+		h.mu.Unlock()
+		return
+	}
+	done := make(chan struct{})
+	h.tidying.Go(func() {
+		defer close(done)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyPatience)
+		defer cancel()
+		select {
+		case <-settled:
+		case <-limited.Done():
+		}
+		l.remove(limited, name)
+	})
+	h.mu.Unlock()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// remove deletes name in the login user's home as well as it can: the error
+// that made it necessary is the one to tell.
+func (l *link) remove(ctx context.Context, name string) {
+	s, err := l.open(ctx)
+	if err != nil {
+		return
+	}
+	defer s.release()
+	_, _ = s.run(ctx, "exec "+machine.Quote([]string{"rm", "-rf", "--", name}), nil)
+}
+
+// alreadySettled is the upload of a file that has arrived.
+func alreadySettled() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
