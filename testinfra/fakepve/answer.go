@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 )
 
 // apiError is a refusal in the shape of PVE::Exception: a status whose reason
@@ -101,7 +100,7 @@ func (a answer) hijack(w http.ResponseWriter, r *http.Request, n int) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	reason := strings.Join(strings.Fields(orElse(a.reason, http.StatusText(a.status))), " ")
+	reason := oneLine(orElse(a.reason, http.StatusText(a.status)))
 	_, _ = fmt.Fprintf(buf, "HTTP/1.1 %d %s\r\nServer: pve-api-daemon/3.0\r\nConnection: close\r\n", a.status, reason)
 	_, _ = fmt.Fprintf(buf, "Content-Type: application/json;charset=UTF-8\r\nContent-Length: %d\r\n\r\n", len(a.body))
 	_, _ = buf.Write(a.body[:n])

@@ -52,23 +52,30 @@ func (c *call) target() (Storage, volume, error) {
 	}
 	v := volume{ID: st.ID + ":" + content + "/" + name, Storage: st.ID, Content: content, Format: "iso",
 		File: filepath.Join(st.ID, content, name), CTime: time.Now().Unix()}
-	switch {
-	case !st.fileBased():
-		err = die("can't upload to storage type '%s', not a file based storage!", st.Type)
-	case c.args.has("checksum") != c.args.has("checksum-algorithm"):
-		err = invalid("checksum", "missing property - 'checksum-algorithm' requires this property")
-	case content == "vztmpl" || (content == "import" && importKind.MatchString(name)):
-		err = notTaught("content %s of file %s", content, name)
-	case content == "iso" && !isoName.MatchString(name):
-		err = invalid("filename", "wrong file extension")
-	case content == "import" && !importName.MatchString(name):
-		err = invalid("filename", "invalid filename or wrong extension")
-	case !st.allows(content):
-		err = die("storage '%s' is not configured for content-type '%s'", st.ID, content)
-	case content == "import":
+	if content == "import" {
 		v.Format = name[strings.LastIndexByte(name, '.')+1:]
 	}
-	return st, v, err
+	if c.args.has("checksum") != c.args.has("checksum-algorithm") {
+		return st, v, invalid("checksum", "missing property - 'checksum-algorithm' requires this property")
+	}
+	return st, v, st.takes(content, name)
+}
+
+// takes says whether a file may be put on the storage.
+func (st Storage) takes(content, name string) error {
+	switch {
+	case !st.fileBased():
+		return die("can't upload to storage type '%s', not a file based storage!", st.Type)
+	case content == "vztmpl" || (content == "import" && importKind.MatchString(name)):
+		return notTaught("content %s of file %s", content, name)
+	case content == "iso" && !isoName.MatchString(name):
+		return invalid("filename", "wrong file extension")
+	case content == "import" && !importName.MatchString(name):
+		return invalid("filename", "invalid filename or wrong extension")
+	case !st.allows(content):
+		return die("storage '%s' is not configured for content-type '%s'", st.ID, content)
+	}
+	return nil
 }
 
 // store puts a file that was received into its place, over an older one of

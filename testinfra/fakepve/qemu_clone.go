@@ -101,19 +101,27 @@ func (c *call) planClone() (copyPlan, error) {
 		return p, err
 	}
 	p.full = c.args.yes("full") || (!c.args.has("full") && p.source.Config["template"] != "1")
-	switch {
-	case c.args.has("snapname"), c.args.has("target") && c.args.get("target") != c.srv.opts.Node:
-		return p, notTaught("snapname or target of a clone")
-	case p.storage != "" && !p.full:
-		return p, die("parameter 'storage' not allowed for linked clones")
-	case c.args.has("format") && !p.full:
-		return p, die("parameter 'format' not allowed for linked clones")
-	case !p.full && p.source.Config["template"] != "1":
-		return p, die("Linked clone feature is not supported for '%s'", c.srv.bootDisk(&p.source).ID)
-	case c.srv.exists(p.to):
-		return p, die("unable to create VM %d: config file already exists", p.to)
+	if err := c.refuseClone(p); err != nil {
+		return p, err
 	}
 	return p, c.mayCopy(p)
+}
+
+func (c *call) refuseClone(p copyPlan) error {
+	template := p.source.Config["template"] == "1"
+	switch {
+	case c.args.has("snapname"), c.args.has("target") && c.args.get("target") != c.srv.opts.Node:
+		return notTaught("snapname or target of a clone")
+	case p.storage != "" && !p.full:
+		return die("parameter 'storage' not allowed for linked clones")
+	case c.args.has("format") && !p.full:
+		return die("parameter 'format' not allowed for linked clones")
+	case !p.full && !template:
+		return die("Linked clone feature is not supported for '%s'", c.srv.bootDisk(&p.source).ID)
+	case c.srv.exists(p.to):
+		return die("unable to create VM %d: config file already exists", p.to)
+	}
+	return nil
 }
 
 // mayCopy checks the storages and bridges that the copy will use.

@@ -37,21 +37,8 @@ func (c *call) without(names ...string) map[string]string {
 func createVM(c *call) (any, error) {
 	id, pool := c.args.get("vmid"), c.args.get("pool")
 	config := c.without("vmid", "pool", "storage", "start", "bwlimit")
-	if c.args.has("pool") {
-		if err := c.checkPool(pool); err != nil {
-			return nil, err
-		}
-	}
-	if c.args.has("storage") {
-		return nil, notTaught("a default storage for new disks")
-	}
-	if c.args.yes("start") {
-		if err := c.checkVM(id, pool, "VM.PowerMgmt"); err != nil {
-			return nil, err
-		}
-	}
-	if c.check("/vms/"+id, "VM.Allocate") != nil && (pool == "" || c.check("/pool/"+pool, "VM.Allocate") != nil) {
-		return nil, denied("")
+	if err := c.mayCreate(id, pool); err != nil {
+		return nil, err
 	}
 	if err := c.mayAll(id, pool, config); err != nil {
 		return nil, err
@@ -72,6 +59,27 @@ func createVM(c *call) (any, error) {
 		}
 		return nil
 	})
+}
+
+// mayCreate checks what does not depend on the configuration.
+func (c *call) mayCreate(id, pool string) error {
+	if c.args.has("storage") {
+		return notTaught("a default storage for new disks")
+	}
+	if c.args.has("pool") {
+		if err := c.checkPool(pool); err != nil {
+			return err
+		}
+	}
+	if c.args.yes("start") {
+		if err := c.checkVM(id, pool, "VM.PowerMgmt"); err != nil {
+			return err
+		}
+	}
+	if c.checkVM(id, pool, "VM.Allocate") != nil {
+		return denied("")
+	}
+	return nil
 }
 
 func (c *call) mayAll(vmid, pool string, config map[string]string) error {

@@ -2,6 +2,7 @@ package fakepve
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -83,10 +84,15 @@ func (c *call) mayUseDrive(vmid, pool, name, value string) error {
 	if err := c.checkVM(vmid, pool, priv); err != nil {
 		return err
 	}
-	id := 0
-	if _, err := fmt.Sscan(vmid, &id); err != nil {
+	id, err := strconv.Atoi(vmid)
+	if err != nil {
 		return invalid("vmid", "not a number")
 	}
+	return c.mayUseFile(name, d, id)
+}
+
+// mayUseFile checks the right to what a drive names.
+func (c *call) mayUseFile(name string, d drive, vmid int) error {
 	switch {
 	case d.file == "none":
 		return nil
@@ -95,11 +101,11 @@ func (c *call) mayUseDrive(vmid, pool, name, value string) error {
 	case d.file == "cdrom":
 		return c.check("/", "Sys.Console")
 	case d.isNew() && !d.cdrom():
-		return c.mayAllocate(name, d, id)
+		return c.mayAllocate(name, d, vmid)
 	case d.values["import-from"] != "":
 		return invalid(name, "'import-from' requires special syntax - use <storage ID>:0,import-from=<source>")
 	}
-	v, err := c.mayUse(d.file, id)
+	v, err := c.mayUse(d.file, vmid)
 	if err != nil {
 		return err
 	}

@@ -97,12 +97,14 @@ func (s *Server) runTask(ctx context.Context, t *running, do work) {
 func exitStatus(err error, warnings int) string {
 	switch {
 	case err != nil:
-		return strings.Join(strings.Fields(err.Error()), " ")
+		return oneLine(err.Error())
 	case warnings > 0:
 		return fmt.Sprintf("WARNINGS: %d", warnings)
 	}
 	return "OK"
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func lastLine(exit string) string {
 	if exit == "OK" || strings.HasPrefix(exit, "WARNINGS: ") {

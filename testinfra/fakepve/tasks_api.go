@@ -129,11 +129,14 @@ func listTasks(c *call) (any, error) {
 	return out, nil
 }
 
+func inSource(source string, active bool) bool {
+	return source == "all" || active == (source == "active")
+}
+
 func (c *call) wantsTask(t *task) bool {
-	source := orElse(c.args.get("source"), "archive")
 	failed := t.Exit != "OK" && !strings.HasPrefix(t.Exit, "WARNINGS: ")
 	switch {
-	case source == "archive" && t.End == 0, source == "active" && t.End != 0:
+	case !inSource(orElse(c.args.get("source"), "archive"), t.End == 0):
 	case c.args.has("vmid") && t.ID != c.args.get("vmid"):
 	case c.args.has("typefilter") && t.Type != c.args.get("typefilter"):
 	case c.args.has("userfilter") && !strings.Contains(strings.ToLower(t.User), strings.ToLower(c.args.get("userfilter"))):
