@@ -188,22 +188,39 @@ func (f *Fault) admit(c *call, rt route) error {
 
 func (f *Fault) lockTimeout() error { return lockTimeout(storageLock(orElse(f.Storage, "local-lvm"))) }
 
-// wrap puts the fault around what a task does.
-func (f *Fault) wrap(do work) work {
+func (f *Fault) slows() time.Duration {
+	if f.is(TaskSlow) {
+		return time.Duration(f.Delay)
+	}
+	return 0
+}
+
+// prevents is why a task is not to do its work.
+func (f *Fault) prevents() error {
+	switch {
+	case f.is(TaskFails):
+		return errors.New(orElse(f.Message, "fault injected"))
+	case f.is(LockTimeout):
+		return f.lockTimeout()
+	}
+	return nil
+}
+
+// faulty puts the fault of a call around what its task does.
+func (c *call) faulty(do work) work {
+	f := c.fault
 	return func(ctx context.Context, t *running) error {
-		switch {
-		case f.is(TaskFails):
-			return errors.New(orElse(f.Message, "fault injected"))
-		case f.is(LockTimeout):
-			return f.lockTimeout()
-		case f.is(TaskSlow):
-			if err := sleep(ctx, time.Duration(f.Delay)); err != nil {
-				return err
-			}
-		case f.is(TaskWarns):
+		err := f.prevents()
+		if err == nil && !c.lingers {
+			err = t.linger(ctx)
+		}
+		if err != nil {
+			return c.undone(err)
+		}
+		if f.is(TaskWarns) {
 			t.warn("%s", orElse(f.Message, "fault injected"))
 		}
-		err := do(ctx, t)
+		err = do(ctx, t)
 		if err == nil && f.is(TaskFailsLate) {
 			return errors.New(orElse(f.Message, "fault injected"))
 		}

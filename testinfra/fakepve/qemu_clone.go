@@ -71,10 +71,12 @@ func cloneVM(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.lingers = true
 	return c.spawn("qmclone", c.vars["vmid"], func(ctx context.Context, t *running) error {
 		return c.srv.lockVM(ctx, p.to, func() error {
-			if c.srv.exists(p.to) {
-				return die("unable to create VM %d: config file already exists", p.to)
+			err := c.srv.claim(p.to, "clone", die("unable to create VM %d: config file already exists", p.to))
+			if err != nil {
+				return err
 			}
 			t.say("creating a clone of VM %d with ID %d", p.from, p.to)
 			if err := c.srv.cloneNow(ctx, t, p); err != nil {
@@ -146,11 +148,7 @@ func (c *call) mayCopy(p copyPlan) error {
 
 // cloneNow shows nothing but the lock until the copy is complete.
 func (s *Server) cloneNow(ctx context.Context, t *running, p copyPlan) error {
-	err := s.change(func(st *state) error {
-		st.VMs[p.to] = &vm{Config: map[string]string{"lock": "clone"}}
-		return nil
-	})
-	if err != nil {
+	if err := t.linger(ctx); err != nil {
 		return err
 	}
 	config, err := s.copyConfig(ctx, t, p)

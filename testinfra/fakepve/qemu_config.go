@@ -225,12 +225,14 @@ func (s *Server) apply(ctx context.Context, t *running, vmid int, e edit) error 
 		for _, name := range e.remove {
 			v.put(name, "", alive)
 		}
-		for name, value := range values {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			value := values[name]
 			if netKey.MatchString(name) {
 				value = withMAC(value)
 			}
 			v.put(name, value, alive)
 		}
+		v.reorder(e, alive)
 		return nil
 	})
 }
@@ -255,6 +257,26 @@ func (v *vm) put(name, value string, alive bool) {
 		v.Config[name] = value
 	}
 	delete(v.Pending, name)
+}
+
+// reorder takes removed devices out of the boot order and appends new CD-ROMs
+// to it, which is how Proxmox VE marks them bootable.
+func (v *vm) reorder(e edit, alive bool) {
+	p, err := parseProperty(v.merged()["boot"])
+	if err != nil || p.values["order"] == "" || e.set["boot"] != "" {
+		return
+	}
+	old := strings.Split(p.values["order"], ";")
+	order := slices.DeleteFunc(slices.Clone(old), func(dev string) bool { return slices.Contains(e.remove, dev) })
+	for _, name := range slices.Sorted(maps.Keys(e.set)) {
+		d, err := parseDrive(e.set[name])
+		if driveKey.MatchString(name) && err == nil && d.cdrom() && !slices.Contains(order, name) {
+			order = append(order, name)
+		}
+	}
+	if !slices.Equal(old, order) {
+		v.put("boot", "order="+strings.Join(order, ";"), alive)
+	}
 }
 
 func (v *vm) keepUnused(volid string) {

@@ -44,14 +44,16 @@ func createVM(c *call) (any, error) {
 		return nil, err
 	}
 	vmid := c.args.number("vmid", 0)
-	if err := c.srv.claim(vmid); err != nil {
+	taken := die("unable to create VM %d - VM %d already exists on node '%s'", vmid, vmid, c.srv.opts.Node)
+	if err := c.srv.claim(vmid, "create", taken); err != nil {
 		return nil, err
 	}
 	start := c.args.yes("start")
+	c.undo = func() error { return c.srv.forget(vmid, nil) }
 	return c.spawn("qmcreate", id, func(ctx context.Context, t *running) error {
 		err := c.srv.lockVM(ctx, vmid, func() error { return c.srv.create(ctx, t, vmid, pool, config) })
 		if err != nil {
-			return fmt.Errorf("unable to create VM %d - %w", vmid, err)
+			return c.srv.forget(vmid, fmt.Errorf("unable to create VM %d - %w", vmid, err))
 		}
 		if start {
 			t.say("Execute autostart")
@@ -92,40 +94,25 @@ func (c *call) mayAll(vmid, pool string, config map[string]string) error {
 			return err
 		}
 	}
-	return c.bridgesExist(config)
-}
-
-// bridgesExist refuses a bridge that the node has not; the real one finds out
-// at the start.
-func (c *call) bridgesExist(config map[string]string) error {
-	for name, value := range config {
-		if !netKey.MatchString(name) {
-			continue
-		}
-		n, err := parseNet(value)
-		if bridge := n.rest.values["bridge"]; err == nil && bridge != "" && !slices.Contains(c.srv.opts.Bridges, bridge) {
-			return die("bridge '%s' does not exist", bridge)
-		}
-	}
 	return nil
 }
 
-// claim makes an empty, locked configuration if the ID is free.
-func (s *Server) claim(vmid int) error {
+// claim makes a configuration that holds nothing but a lock, if the ID is free.
+func (s *Server) claim(vmid int, lock string, taken error) error {
 	return s.change(func(st *state) error {
 		if st.VMs[vmid] != nil {
-			return die("unable to create VM %d - VM %d already exists on node '%s'", vmid, vmid, s.opts.Node)
+			return taken
 		}
-		st.VMs[vmid] = &vm{Config: map[string]string{"lock": "create"}}
+		st.VMs[vmid] = &vm{Config: map[string]string{"lock": lock}}
 		return nil
 	})
 }
 
-// create does the work; after a failure nothing of the machine is left.
+// create does the work under the machine's lock.
 func (s *Server) create(ctx context.Context, t *running, vmid int, pool string, config map[string]string) error {
 	full, err := s.makeDisks(ctx, t, vmid, config)
 	if err != nil {
-		return s.forget(vmid, err)
+		return err
 	}
 	for name, value := range full {
 		if netKey.MatchString(name) {
@@ -142,7 +129,11 @@ func (s *Server) create(ctx context.Context, t *running, vmid int, pool string, 
 	})
 }
 
+// forget removes a configuration. A task that dies with the host leaves it.
 func (s *Server) forget(vmid int, cause error) error {
+	if s.base.Err() != nil {
+		return cause
+	}
 	err := s.change(func(st *state) error {
 		delete(st.VMs, vmid)
 		return nil

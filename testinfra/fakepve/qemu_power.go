@@ -110,6 +110,9 @@ func (s *Server) machine(vmid int) (Machine, error) {
 	if n, err := parseNet(v.Config["net0"]); err == nil {
 		m.MAC, m.Bridge = n.mac, n.rest.values["bridge"]
 	}
+	if m.Bridge != "" && !slices.Contains(s.opts.Bridges, m.Bridge) {
+		return m, die("bridge '%s' does not exist", m.Bridge)
+	}
 	m.ISOs, err = s.isos(v.Config)
 	return m, err
 }

@@ -2,6 +2,7 @@ package fakepve
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 )
@@ -27,6 +28,17 @@ type call struct {
 	fault  *Fault
 	upload *uploaded
 	upid   string
+	// lingers: the task calls linger itself.
+	lingers bool
+	// undo takes back what was done before the task, if that never does its work.
+	undo func() error
+}
+
+func (c *call) undone(cause error) error {
+	if c.undo == nil {
+		return cause
+	}
+	return errors.Join(cause, c.undo())
 }
 
 // routes lists all that the stand-in was taught.

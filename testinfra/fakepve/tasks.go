@@ -32,6 +32,15 @@ type work func(ctx context.Context, t *running) error
 type running struct {
 	srv  *Server
 	task *task
+	slow time.Duration
+}
+
+// linger makes the task as slow as it is to be. Who does not call it lingers
+// before the work; a clone does under its lock, where others can see it.
+func (t *running) linger(ctx context.Context) error {
+	d := t.slow
+	t.slow = 0
+	return sleep(ctx, d)
 }
 
 func (t *running) say(format string, args ...any) {
@@ -52,7 +61,7 @@ func (t *running) warn(format string, args ...any) {
 func (c *call) spawn(kind, id string, do work) (any, error) {
 	s := c.srv
 	ctx, cancel := context.WithCancel(s.base)
-	t := &running{srv: s}
+	t := &running{srv: s, slow: s.opts.TaskTime + c.fault.slows()}
 	err := s.change(func(st *state) error {
 		st.NextPID++
 		now := time.Now()
@@ -68,16 +77,12 @@ func (c *call) spawn(kind, id string, do work) (any, error) {
 		return nil, err
 	}
 	c.upid = t.task.UPID
-	s.tasks.Go(func() { s.runTask(ctx, t, c.fault.wrap(do)) })
+	s.tasks.Go(func() { s.runTask(ctx, t, c.faulty(do)) })
 	return c.upid, nil
 }
 
 func (s *Server) runTask(ctx context.Context, t *running, do work) {
-	begun := time.Now()
 	err := do(ctx, t)
-	if left := s.opts.TaskTime - time.Since(begun); err == nil && left > 0 {
-		err = sleep(ctx, left)
-	}
 	if s.base.Err() != nil {
 		return // as after a crash: nobody is left to write the end
 	}

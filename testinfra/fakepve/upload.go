@@ -86,6 +86,7 @@ func upload(c *call) (any, error) {
 	}
 	from := c.upload.path
 	c.upload = nil // the task owns the file now
+	c.undo = func() error { return removeAll(from) }
 	return c.spawn("imgcopy", "", func(_ context.Context, t *running) error {
 		defer func() { _ = removeAll(from) }()
 		t.say("starting file import from: /var/tmp/pveupload")
