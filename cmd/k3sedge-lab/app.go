@@ -1,0 +1,92 @@
+//go:build linux
+
+package main
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/testinfra/lab"
+)
+
+// app is what the commands share.
+type app struct{ out, progress io.Writer }
+
+const description = `Makes a LAN with real Debian machines behind a stand-in for Proxmox VE, all in
+network namespaces of its own. Needs root on Linux.
+
+  k3sedge-lab up                             make the lab, or find it
+  k3sedge-lab project /tmp/edge              write a k3sedge.yaml for it
+  k3sedge-lab exec -- k3sedge up             run a command in its LAN
+  k3sedge-lab status                         what runs
+  k3sedge-lab down                           remove it and all that is left of it
+
+Several labs may run at once: --name second, or K3SEDGE_LAB=second.
+Exit codes: 0 done, 1 failed, 2 bad usage; exec ends as its command did.`
+
+// newApp is the command line.
+func newApp(out, progress io.Writer) *cli.App {
+	a := app{out: out, progress: progress}
+	return &cli.App{
+		Name: "k3sedge-lab", Usage: "the LAN in which k3sedge is tested", Description: description,
+		HideVersion: true, UseShortOptionHandling: true, Writer: out, ErrWriter: progress,
+		// main prints errors, with their hints.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   wrongUsage,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "name", Usage: "name of the lab", Value: lab.DefaultName, EnvVars: []string{"K3SEDGE_LAB"}},
+			&cli.StringFlag{Name: "state", Usage: "folder of the labs' files", Value: lab.DefaultState, EnvVars: []string{"K3SEDGE_LAB_STATE"}},
+			&cli.StringFlag{Name: "cache", Usage: "folder of the machine images", Value: lab.DefaultCache, EnvVars: []string{"K3SEDGE_LAB_CACHE"}},
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usageError("no command " + c.Args().First() + "; see k3sedge-lab --help")
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: a.commands(),
+	}
+}
+
+// commands are all commands, each with an example.
+func (a app) commands() []*cli.Command {
+	list := []*cli.Command{
+		{Name: "up", Usage: "make the lab, or find it", Action: a.up,
+			Description: "k3sedge-lab up\n\nBuilds the machine image if it is not in the cache (about a minute)."},
+		{Name: "down", Usage: "remove the lab and all that is left of it", Action: a.down,
+			Description: "k3sedge-lab down\n\nAlso after a crash. Touches nothing that does not carry the lab's name."},
+		{Name: "status", Usage: "show what runs", Action: a.status, Flags: []cli.Flag{jsonFlag()},
+			Description: "k3sedge-lab status --json | jq .machines"},
+		{Name: "exec", Usage: "run a command in the LAN", ArgsUsage: "-- COMMAND…", Action: a.exec,
+			Flags:       []cli.Flag{&cli.BoolFlag{Name: "stranger", Usage: "with the stranger's address, " + lab.StrangerIP}},
+			Description: "k3sedge-lab exec -- k3sedge up\nk3sedge-lab exec --stranger -- ssh admin@10.77.0.11"},
+		{Name: "project", Usage: "write a project for this lab", ArgsUsage: "DIR", Action: a.project,
+			Description: "k3sedge-lab project /tmp/edge\n\nWrites k3sedge.yaml, a key and the token; overwrites nothing."},
+		{Name: "image", Usage: "build the machine image only", Action: a.image, Flags: []cli.Flag{jsonFlag()},
+			Description: "k3sedge-lab image"},
+		{Name: "fault", Usage: "make the Proxmox stand-in misbehave", ArgsUsage: "JSON", Action: a.fault,
+			Flags: []cli.Flag{&cli.BoolFlag{Name: "clear", Usage: "remove all faults"}},
+			Description: "k3sedge-lab fault '{\"kind\":\"delay\",\"delay\":\"2s\",\"path\":\"^/version$\"}'\n" +
+				"k3sedge-lab fault --clear\n\nThe kinds are those of testinfra/fakepve."},
+		{Name: "restart", Usage: "restart a machine", ArgsUsage: "NAME|VMID", Action: a.restart,
+			Description: "k3sedge-lab restart edge-1"},
+		{Name: "machine", Usage: "boot a machine that Proxmox knows nothing of", ArgsUsage: "NAME ADDRESS", Action: a.machine,
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "key", Usage: "file with the public key that may log in", Required: true},
+				&cli.StringFlag{Name: "user", Usage: "who may log in, with sudo", Value: "admin"},
+			},
+			Description: "k3sedge-lab machine --key id_ed25519.pub metal-1 10.77.0.21"},
+		{Name: "serve", Hidden: true, Action: a.serve, Flags: []cli.Flag{
+			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}}},
+	}
+	for _, c := range list {
+		c.OnUsageError = wrongUsage
+	}
+	return list
+}
+
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "one JSON document"} }
+
+// wrongUsage turns what the flag parser says into our kind of error.
+func wrongUsage(_ *cli.Context, err error, _ bool) error { return usageError(err.Error()) }

@@ -1,0 +1,219 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/testinfra/lab"
+)
+
+// open finds the lab that the flags name.
+func (a app) open(c *cli.Context) (*lab.Lab, error) {
+	return lab.Open(c.String("name"), lab.WithState(c.String("state")), lab.WithCache(c.String("cache")), lab.WithProgress(a.progress))
+}
+
+// arguments checks how many there are.
+func arguments(c *cli.Context, names ...string) error {
+	if c.NArg() == len(names) {
+		return nil
+	}
+	want := "no argument"
+	if len(names) > 0 {
+		want = strings.Join(names, " ")
+	}
+	return usageError(fmt.Sprintf("%s: want %s, got %d arguments; see k3sedge-lab %s --help", c.Command.Name, want, c.NArg(), c.Command.Name))
+}
+
+func (a app) up(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c)
+	}
+	if err != nil {
+		return err
+	}
+	s, err := l.Up(c.Context)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.progress, "lab %s is up: Proxmox stand-in %s, token %s, image %s\n", s.Name, s.Proxmox, s.TokenID, s.ImageURL)
+	return nil
+}
+
+func (a app) down(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c)
+	}
+	if err != nil {
+		return err
+	}
+	return l.Down(c.Context)
+}
+
+func (a app) status(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c)
+	}
+	if err != nil {
+		return err
+	}
+	s, err := l.Status(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return a.document(s)
+	}
+	return a.table(s)
+}
+
+// document prints a result for programs.
+func (a app) document(v any) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// table prints a status for people.
+func (a app) table(s lab.Status) error {
+	if !s.Up {
+		fmt.Fprintf(a.out, "lab %s is not up\n", s.Name)
+		for _, name := range s.Left {
+			fmt.Fprintf(a.out, "left behind: %s (k3sedge-lab down removes it)\n", name)
+		}
+		return nil
+	}
+	fmt.Fprintf(a.out, "lab %s is up\nproxmox  %s\npin      %s\ntoken    %s\nimage    %s\n\n", s.Name, s.Proxmox, s.TLSPin, s.TokenID, s.ImageURL)
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tNAME\tSTATE\tADDRESS\tMAC\tCONSOLE")
+	for _, m := range s.Machines {
+		state := "stopped"
+		if m.Running {
+			state = "running"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", m.ID, m.Name, state, strings.Join(m.Addresses, ","), m.MAC, m.Console)
+	}
+	return w.Flush()
+}
+
+func (a app) exec(c *cli.Context) error {
+	l, err := a.open(c)
+	if err != nil {
+		return err
+	}
+	argv := c.Args().Slice()
+	if len(argv) == 0 {
+		return usageError("exec: want -- COMMAND…")
+	}
+	prepare := l.Command
+	if c.Bool("stranger") {
+		prepare = l.StrangerCommand
+	}
+	cmd, err := prepare(c.Context, argv...)
+	if err != nil {
+		return err
+	}
+	// This process becomes the command, so that signals, the terminal and the
+	// exit code are the command's own.
+	if err := syscall.Exec(cmd.Path, cmd.Args, cmd.Env); err != nil {
+		return fmt.Errorf("run %s in the lab: %w", argv[0], err)
+	}
+	return nil
+}
+
+func (a app) project(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c, "DIR")
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := l.Project(c.Context, c.Args().First()); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.progress, "project in %s; go on with: k3sedge-lab --name %s exec -- k3sedge up, in that folder\n", c.Args().First(), l.Name())
+	return nil
+}
+
+func (a app) image(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c)
+	}
+	if err == nil {
+		err = lab.Able()
+	}
+	if err != nil {
+		return err
+	}
+	img, err := l.Image(c.Context)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return a.document(img)
+	}
+	fmt.Fprintln(a.out, img.Path)
+	return nil
+}
+
+func (a app) fault(c *cli.Context) error {
+	l, err := a.open(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("clear") {
+		return l.ClearFaults(c.Context)
+	}
+	if err := arguments(c, "JSON"); err != nil {
+		return err
+	}
+	return l.Fault(c.Context, json.RawMessage(c.Args().First()))
+}
+
+func (a app) restart(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c, "NAME|VMID")
+	}
+	if err != nil {
+		return err
+	}
+	return l.Restart(c.Context, c.Args().First())
+}
+
+func (a app) machine(c *cli.Context) error {
+	l, err := a.open(c)
+	if err == nil {
+		err = arguments(c, "NAME", "ADDRESS")
+	}
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(c.String("key"))
+	if err != nil {
+		return fmt.Errorf("read the key: %w", err)
+	}
+	return l.AddMachine(c.Context, lab.Plain{
+		Name: c.Args().Get(0), Address: c.Args().Get(1), User: c.String("user"), AuthorizedKeys: []string{strings.TrimSpace(string(key))},
+	})
+}
+
+func (a app) serve(c *cli.Context) error {
+	l, err := a.open(c)
+	if err != nil {
+		return err
+	}
+	return l.Serve(c.Context, c.String("image"))
+}

@@ -1,0 +1,172 @@
+//go:build linux
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/testinfra/fakepve"
+)
+
+// daemon answers on the control socket.
+type daemon struct {
+	lab   *Lab
+	fleet *fleet
+	pve   *fakepve.Server
+	image Image
+	// token opens the stand-in's switches.
+	token string
+}
+
+// Status is what a lab looks like.
+type Status struct {
+	Name     string `json:"name"`
+	Up       bool   `json:"up"`
+	Proxmox  string `json:"proxmox,omitempty"`
+	TLSPin   string `json:"tlsPin,omitempty"`
+	TokenID  string `json:"tokenID,omitempty"`
+	ImageURL string `json:"imageURL,omitempty"`
+	// ImageChecksum is in the form that k3sedge.yaml wants.
+	ImageChecksum string          `json:"imageChecksum,omitempty"`
+	Machines      []MachineStatus `json:"machines"`
+	// Left are the machines that no daemon looks after.
+	Left []string `json:"left,omitempty"`
+}
+
+// MachineStatus is what a machine looks like from outside.
+type MachineStatus struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	Running   bool     `json:"running"`
+	PID       int      `json:"pid,omitempty"` // of its first process
+	MAC       string   `json:"mac"`
+	Addresses []string `json:"addresses,omitempty"`
+	Console   string   `json:"console"`
+}
+
+// control are the daemon's orders.
+func (d *daemon) control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		s, err := d.status(r.Context())
+		reply(w, s, err)
+	})
+	mux.HandleFunc("POST /restart/{machine}", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, struct{}{}, d.fleet.restart(r.Context(), r.PathValue("machine")))
+	})
+	mux.HandleFunc("POST /machines", func(w http.ResponseWriter, r *http.Request) {
+		var p Plain
+		err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&p)
+		if err == nil {
+			err = d.fleet.addPlain(r.Context(), p, d.image.Path)
+		}
+		reply(w, struct{}{}, err)
+	})
+	mux.HandleFunc("/lab/", func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Set("X-Lab-Token", d.token)
+		d.pve.ServeHTTP(w, r)
+	})
+	return mux
+}
+
+// reply answers with a document or with the error's words.
+func reply(w http.ResponseWriter, answer any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // the caller has gone away then
+}
+
+// status looks at everything.
+func (d *daemon) status(ctx context.Context) (Status, error) {
+	p := proxmox()
+	s := Status{
+		Name: d.lab.plan.name, Up: true, Proxmox: p.Endpoint, TLSPin: d.pve.Pin(), TokenID: p.Token.ID,
+		ImageURL: p.Image.URL, ImageChecksum: "sha512:" + d.image.SHA512, Machines: []MachineStatus{},
+	}
+	ids, err := d.lab.machineIDs()
+	if err != nil {
+		return Status{}, err
+	}
+	for _, id := range ids {
+		sp, err := loadSpec(d.lab.folder(id))
+		if err != nil {
+			continue // cloned and never started, or just being removed
+		}
+		m := MachineStatus{ID: id, Name: sp.Name, MAC: sp.MAC, Console: d.lab.folder(id).path("console.log")}
+		if r := d.fleet.current(id); r != nil {
+			m.Running = true
+			m.PID, _ = initOf(r.proc)
+			m.Addresses = addresses(ctx, d.lab.plan.machine(id))
+		}
+		s.Machines = append(s.Machines, m)
+	}
+	return s, nil
+}
+
+// addresses lists a machine's addresses on the LAN; none while it boots.
+func addresses(ctx context.Context, namespace string) []string {
+	out, err := run(ctx, "ip", "-n", namespace, "-j", "-4", "addr", "show", "dev", "eth0")
+	if err != nil {
+		return nil
+	}
+	var links []struct {
+		Addresses []struct {
+			Local string `json:"local"`
+		} `json:"addr_info"`
+	}
+	if json.Unmarshal(out, &links) != nil || len(links) == 0 {
+		return nil
+	}
+	var found []string
+	for _, a := range links[0].Addresses {
+		found = append(found, a.Local)
+	}
+	return found
+}
+
+// call gives the daemon an order and reads its answer into result, if not nil.
+func (l *Lab) call(ctx context.Context, method, path string, body, result any) error {
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("ask the lab's daemon: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://lab"+path, bytes.NewReader(sent))
+	if err != nil {
+		return fmt.Errorf("ask the lab's daemon: %w", err)
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", l.socket())
+	}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
+	res, err := (&http.Client{Transport: transport, Timeout: 2 * time.Minute}).Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the lab's daemon: %w", err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("ask the lab's daemon: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return errors.New(strings.TrimSpace(string(answer)))
+	}
+	if result == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, result); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/k3sedge/k3sedge/testinfra/fakepve"
+)
+
+var (
+	_ fakepve.Hypervisor = (*fleet)(nil)
+	_ fakepve.Disks      = (*fleet)(nil)
+)
+
+// errOff says that a machine does not run.
+var errOff = errors.New("the machine does not run")
+
+// spec is what a machine is booted from.
+type spec struct {
+	ID   string   `json:"id"`
+	Name string   `json:"name"`
+	Disk string   `json:"disk"`
+	MAC  string   `json:"mac"`
+	ISOs []string `json:"isos,omitempty"`
+	// Seed stands for the ISO of a machine that was made without Proxmox.
+	Seed seed `json:"seed,omitempty"`
+}
+
+// running is one boot of a machine.
+type running struct {
+	spec spec
+	proc process
+	done chan struct{} // closed when nothing is left of it but its disk
+	// ordered is set when it is to stay off after it ends.
+	ordered bool
+}
+
+// fleet runs the machines of one lab. It is a fakepve.Hypervisor and keeps
+// their disks.
+type fleet struct {
+	lab *Lab
+
+	mu   sync.Mutex
+	runs map[string]*running // by machine
+	held map[string]*sync.Mutex
+}
+
+// newFleet takes over the machines that an earlier daemon left running.
+func newFleet(l *Lab) (*fleet, error) {
+	f := &fleet{lab: l, runs: map[string]*running{}, held: map[string]*sync.Mutex{}}
+	ids, err := l.machineIDs()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		p, err := loadProcess(l.folder(id).path("process.json"))
+		if err != nil || !p.alive() {
+			continue
+		}
+		s, err := loadSpec(l.folder(id))
+		if err != nil {
+			return nil, err
+		}
+		r := &running{spec: s, proc: p, done: make(chan struct{})}
+		f.runs[id] = r
+		go f.watch(r, func() bool { p.waitGone(context.Background()); return false })
+	}
+	return f, nil
+}
+
+// vmID is the name of a VM's machine.
+func vmID(vmid int) string { return strconv.Itoa(vmid) }
+
+// Start implements fakepve.Hypervisor.
+func (f *fleet) Start(ctx context.Context, m fakepve.Machine) error {
+	return f.start(ctx, spec{ID: vmID(m.VMID), Name: m.Name, Disk: m.Disk, MAC: m.MAC, ISOs: m.ISOs})
+}
+
+// start boots a machine.
+func (f *fleet) start(ctx context.Context, s spec) error {
+	defer f.hold(s.ID)()
+	if f.current(s.ID) != nil {
+		return fmt.Errorf("start machine %s: it runs already", s.ID)
+	}
+	return f.launch(ctx, s)
+}
+
+// launch boots a machine that is off; the machine is held.
+func (f *fleet) launch(ctx context.Context, s spec) error {
+	name, dir := f.lab.plan.machine(s.ID), f.lab.folder(s.ID)
+	err := f.prepare(ctx, s)
+	if err != nil {
+		return errors.Join(fmt.Errorf("start machine %s: %w", s.ID, err), f.clear(s.ID))
+	}
+	cmd, p, err := boot(name, dir)
+	if err == nil {
+		err = saveProcess(dir.path("process.json"), p)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("start machine %s: %w", s.ID, err), f.clear(s.ID))
+	}
+	r := &running{spec: s, proc: p, done: make(chan struct{})}
+	f.mu.Lock()
+	f.runs[s.ID] = r
+	f.mu.Unlock()
+	go f.watch(r, func() bool {
+		_ = cmd.Wait() // how it ended is all that matters
+		return cmd.ProcessState.ExitCode() == rebootExit
+	})
+	return nil
+}
+
+// prepare makes disk, seed and network of a machine.
+func (f *fleet) prepare(ctx context.Context, s spec) error {
+	dir := f.lab.folder(s.ID)
+	if err := os.MkdirAll(string(dir), 0o700); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	if err := saveSpec(dir, s); err != nil {
+		return err
+	}
+	content := s.Seed
+	if len(content) == 0 {
+		var err error
+		if content, err = readSeed(s.ISOs); err != nil {
+			return err
+		}
+	}
+	if err := dir.mount(ctx, s.Disk); err != nil {
+		return err
+	}
+	if err := content.plant(dir.path("root")); err != nil {
+		return err
+	}
+	return f.lab.plug(ctx, f.lab.plan.machine(s.ID), s.ID, s.MAC)
+}
+
+// watch waits for the end of a boot and clears up behind it, or boots again
+// if that is what the machine asked for.
+func (f *fleet) watch(r *running, wait func() (reboot bool)) {
+	reboot := wait()
+	defer close(r.done)
+	defer f.hold(r.spec.ID)()
+	err := f.clear(r.spec.ID)
+	f.mu.Lock()
+	again := reboot && !r.ordered
+	if !again {
+		delete(f.runs, r.spec.ID)
+	}
+	f.mu.Unlock()
+	if again && err == nil {
+		err = f.launch(context.Background(), r.spec)
+	}
+	if err == nil {
+		return
+	}
+	f.lab.say("machine %s: %v", r.spec.ID, err)
+	f.mu.Lock()
+	delete(f.runs, r.spec.ID)
+	f.mu.Unlock()
+}
+
+// clear removes what a boot needed; the disk's content stays.
+func (f *fleet) clear(id string) error {
+	return f.lab.clearMachine(context.Background(), f.lab.plan.machine(id), f.lab.folder(id))
+}
+
+// Stop implements fakepve.Hypervisor.
+func (f *fleet) Stop(ctx context.Context, vmid int, force bool) error {
+	return f.stop(ctx, vmID(vmid), force)
+}
+
+// stop powers a machine off and waits until it is, even if it was just about
+// to boot again.
+func (f *fleet) stop(ctx context.Context, id string, force bool) error {
+	for r := f.order(id); r != nil; r = f.order(id) {
+		if err := r.powerOff(ctx, force); err != nil {
+			return fmt.Errorf("stop machine %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// order says that a machine is to stay off once it has ended. It returns nil
+// if it is off.
+func (f *fleet) order(id string) *running {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.runs[id]
+	if r != nil {
+		r.ordered = true
+	}
+	return r
+}
+
+// powerOff ends one boot. The polite order is repeated, because a machine
+// that has just begun to boot does not hear it.
+func (r *running) powerOff(ctx context.Context, force bool) error {
+	order, every := powerOff, 2*time.Second
+	if force {
+		order, every = unix.SIGKILL, 200*time.Millisecond
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := signalInit(r.proc, order); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+		select {
+		case <-r.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Running implements fakepve.Hypervisor.
+func (f *fleet) Running(vmid int) bool { return f.current(vmID(vmid)) != nil }
+
+// current is the boot of a machine that goes on now, or nil.
+func (f *fleet) current(id string) *running {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.runs[id]
+}
+
+// Exec implements fakepve.Hypervisor.
+func (f *fleet) Exec(ctx context.Context, vmid int, c fakepve.Command) (fakepve.Result, error) {
+	r := f.current(vmID(vmid))
+	if r == nil {
+		return fakepve.Result{}, errOff
+	}
+	return execIn(ctx, r.proc, c)
+}
+
+// hold keeps others from changing a machine until the result is called.
+func (f *fleet) hold(id string) (release func()) {
+	f.mu.Lock()
+	m := f.held[id]
+	if m == nil {
+		m = &sync.Mutex{}
+		f.held[id] = m
+	}
+	f.mu.Unlock()
+	m.Lock()
+	return m.Unlock
+}
+
+// saveSpec writes down what a machine boots from, for the daemon after this.
+func saveSpec(dir folder, s spec) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("write down machine: %w", err)
+	}
+	return writeFile(dir.path("spec.json"), data, 0o600)
+}
+
+// loadSpec reads it back.
+func loadSpec(dir folder) (spec, error) {
+	data, err := os.ReadFile(dir.path("spec.json"))
+	if err != nil {
+		return spec{}, fmt.Errorf("read machine: %w", err)
+	}
+	var s spec
+	if err := json.Unmarshal(data, &s); err != nil {
+		return spec{}, fmt.Errorf("read machine from %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// machineIDs lists the machines that have a folder.
+func (l *Lab) machineIDs() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(l.state, "machines"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list machines: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() && machineForm.MatchString(e.Name()) {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}

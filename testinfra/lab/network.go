@@ -1,0 +1,126 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// bridge is the LAN's switch, inside the LAN namespace.
+const bridge = "br0"
+
+// namespaceDir is where `ip netns` keeps its names.
+const namespaceDir = "/run/netns"
+
+// namespacePath is the file that stands for a namespace.
+func namespacePath(name string) string { return filepath.Join(namespaceDir, name) }
+
+// namespaceExists says whether a namespace has this name.
+func namespaceExists(name string) bool {
+	_, err := os.Lstat(namespacePath(name))
+	return err == nil
+}
+
+// networkUp makes the LAN, if it is not there yet. Nothing connects it to the
+// machine's own network: it has neither a route out nor an interface there.
+func (l *Lab) networkUp(ctx context.Context) error {
+	lan := l.plan.lan()
+	if namespaceExists(lan) && namespaceExists(l.plan.stranger()) {
+		return nil
+	}
+	if err := l.networkDown(ctx); err != nil {
+		return err
+	}
+	commands := [][]string{
+		{"ip", "netns", "add", lan},
+		{"ip", "-n", lan, "link", "set", "lo", "up"},
+		{"ip", "-n", lan, "link", "add", bridge, "type", "bridge", "forward_delay", "0"},
+		{"ip", "-n", lan, "link", "set", bridge, "up"},
+	}
+	// The first address is the one that connections come from.
+	for _, ip := range []string{OperatorIP, GatewayIP, HypervisorIP, WebIP} {
+		commands = append(commands, []string{"ip", "-n", lan, "addr", "add", ip + prefixLength, "dev", bridge})
+	}
+	if err := runAll(ctx, commands); err != nil {
+		return fmt.Errorf("make the LAN: %w", err)
+	}
+	stranger := l.plan.stranger()
+	if err := l.plug(ctx, stranger, "stranger", ""); err != nil {
+		return err
+	}
+	return runAll(ctx, [][]string{
+		{"ip", "-n", stranger, "addr", "add", StrangerIP + prefixLength, "dev", "eth0"},
+		{"ip", "-n", stranger, "link", "set", "eth0", "up"},
+	})
+}
+
+// plug makes a namespace with a cable into the LAN, eth0 inside. One of the
+// same name is replaced: rules and addresses in it must not outlive a boot.
+func (l *Lab) plug(ctx context.Context, namespace, id, mac string) error {
+	if err := l.unplug(ctx, namespace); err != nil {
+		return err
+	}
+	lan := l.plan.lan()
+	cable := []string{"ip", "-n", lan, "link", "add", port(id), "type", "veth", "peer", "name", "eth0"}
+	if mac != "" {
+		cable = append(cable, "address", mac)
+	}
+	err := runAll(ctx, [][]string{
+		{"ip", "netns", "add", namespace},
+		{"ip", "-n", namespace, "link", "set", "lo", "up"},
+		append(cable, "netns", namespace),
+		{"ip", "-n", lan, "link", "set", port(id), "master", bridge, "up"},
+	})
+	if err != nil {
+		return fmt.Errorf("connect %s to the LAN: %w", id, err)
+	}
+	return nil
+}
+
+// unplug removes a namespace, and its cable with it.
+func (l *Lab) unplug(ctx context.Context, namespace string) error {
+	if !namespaceExists(namespace) {
+		return nil
+	}
+	// The namespace lives on for as long as a process is in it; its cable
+	// must not, or the next one of that name could not be connected.
+	if _, err := run(ctx, "ip", "-n", namespace, "link", "del", "eth0"); err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, err := run(ctx, "ip", "netns", "del", namespace); err != nil {
+		return fmt.Errorf("remove namespace: %w", err)
+	}
+	return nil
+}
+
+// networkDown removes all namespaces of this lab, whoever made them.
+func (l *Lab) networkDown(ctx context.Context) error {
+	names, err := l.namespaces()
+	for _, name := range names {
+		err = errors.Join(err, l.unplug(ctx, name))
+	}
+	return err
+}
+
+// namespaces lists those of this lab.
+func (l *Lab) namespaces() ([]string, error) {
+	entries, err := os.ReadDir(namespaceDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list namespaces: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if l.plan.owns(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}

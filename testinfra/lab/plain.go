@@ -1,0 +1,127 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// politeStop is how long a restart waits before it takes the power away.
+const politeStop = 10 * time.Second
+
+// Plain is a Debian machine that somebody made by hand.
+type Plain struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	User    string `json:"user"`
+	// AuthorizedKeys may log in as User, who has sudo without a password.
+	AuthorizedKeys []string `json:"authorizedKeys"`
+}
+
+// check refuses what would not boot into a machine on the LAN.
+func (p Plain) check() error {
+	if !machineForm.MatchString(p.Name) || p.Name[0] <= '9' {
+		return machine.WithHint(fmt.Errorf("name of the machine %q: not a host name", p.Name), "a number is a VM of the Proxmox stand-in")
+	}
+	a, err := netip.ParseAddr(p.Address)
+	lan := netip.MustParsePrefix(Network)
+	taken := []string{GatewayIP, OperatorIP, HypervisorIP, WebIP, StrangerIP}
+	if err != nil || !lan.Contains(a) || slices.Contains(taken, p.Address) {
+		err := fmt.Errorf("address of the machine %q: not a free one in %s", p.Address, Network)
+		return machine.WithHint(err, "for example 10.77.0.21")
+	}
+	if p.User == "" || len(p.AuthorizedKeys) == 0 {
+		return errors.New("the machine has no user or no key: nobody could log in")
+	}
+	return nil
+}
+
+// seed makes the first-boot configuration of the machine.
+func (p Plain) seed() (seed, error) {
+	user := map[string]any{
+		"hostname": p.Name, "manage_etc_hosts": true, "locale": "C.UTF-8",
+		"users": []map[string]any{{
+			"name": p.User, "shell": "/bin/bash", "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": true,
+			"ssh_authorized_keys": p.AuthorizedKeys,
+		}},
+	}
+	network := map[string]any{"version": 2, "ethernets": map[string]any{"lan": map[string]any{
+		"match": map[string]any{"name": "e*"}, "dhcp4": false, "accept-ra": false,
+		"addresses": []string{p.Address + prefixLength},
+		"routes":    []map[string]any{{"to": "default", "via": GatewayIP}},
+	}}}
+	meta := map[string]any{"instance-id": "plain-" + p.Name, "local-hostname": p.Name}
+	out := seed{}
+	for name, document := range map[string]any{"user-data": user, "meta-data": meta, "network-config": network} {
+		data, err := yaml.Marshal(document)
+		if err != nil {
+			return nil, fmt.Errorf("write %s: %w", name, err)
+		}
+		out[name] = data
+	}
+	out["user-data"] = append([]byte("#cloud-config\n"), out["user-data"]...)
+	return out, nil
+}
+
+// mac makes a machine's address on the wire from its name.
+func (p Plain) mac() string {
+	sum := sha256.Sum256([]byte(p.Name))
+	return fmt.Sprintf("52:54:00:%02x:%02x:%02x", sum[0], sum[1], sum[2])
+}
+
+// addPlain boots a machine that Proxmox knows nothing of.
+func (f *fleet) addPlain(ctx context.Context, p Plain, disk string) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	s, err := p.seed()
+	if err != nil {
+		return err
+	}
+	return f.start(ctx, spec{ID: p.Name, Name: p.Name, Disk: disk, MAC: p.mac(), Seed: s})
+}
+
+// restart restarts a machine by number or name, from the disc that is in its
+// drive now.
+func (f *fleet) restart(ctx context.Context, name string) error {
+	r := f.find(name)
+	if r == nil {
+		return machine.WithHint(fmt.Errorf("restart %s: no such machine runs", name), "k3sedge-lab status")
+	}
+	polite, cancel := context.WithTimeout(ctx, politeStop)
+	defer cancel()
+	if err := f.stop(polite, r.spec.ID, false); err != nil {
+		if err := f.stop(ctx, r.spec.ID, true); err != nil {
+			return err
+		}
+	}
+	s := r.spec
+	s.ISOs = slices.DeleteFunc(slices.Clone(s.ISOs), func(path string) bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, os.ErrNotExist)
+	})
+	return f.start(ctx, s)
+}
+
+// find is the running machine of that number or name.
+func (f *fleet) find(name string) *running {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, r := range f.runs {
+		if id == name || r.spec.Name == name {
+			return r
+		}
+	}
+	return nil
+}

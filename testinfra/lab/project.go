@@ -1,0 +1,115 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// The files of a project beside k3sedge.yaml.
+const (
+	identityFile = "id_ed25519"
+	tokenFile    = "proxmox-token"
+)
+
+// Project writes a project for this lab into a folder: two machines, a key of
+// its own and the token. It overwrites nothing.
+func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error) {
+	s, err := l.Status(ctx)
+	if err != nil {
+		return inventory.Cluster{}, err
+	}
+	if !s.Up {
+		err := fmt.Errorf("lab %s is not up", l.plan.name)
+		return inventory.Cluster{}, machine.WithHint(err, "k3sedge-lab --name %s up", l.plan.name)
+	}
+	secret, err := l.tokenSecret()
+	if err != nil {
+		return inventory.Cluster{}, err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return inventory.Cluster{}, fmt.Errorf("find folder: %w", err)
+	}
+	private, public, err := newIdentity(ctx, l.plan.name)
+	if err != nil {
+		return inventory.Cluster{}, err
+	}
+	c := cluster(s, strings.TrimSpace(string(public)), dir)
+	document, err := yaml.Marshal(c)
+	if err != nil {
+		return inventory.Cluster{}, fmt.Errorf("write project: %w", err)
+	}
+	return c, writeProject(dir, map[string][]byte{
+		"k3sedge.yaml": document, identityFile: private, identityFile + ".pub": public, tokenFile: []byte(secret + "\n"),
+	})
+}
+
+// cluster is the k3sedge.yaml of a lab.
+func cluster(s Status, publicKey, dir string) inventory.Cluster {
+	pve := proxmox()
+	pve.TLSPin, pve.Image.Checksum = s.TLSPin, s.ImageChecksum
+	pve.Token.Secret = inventory.SecretRef("file:" + filepath.Join(dir, tokenFile))
+	return inventory.Cluster{
+		APIVersion: inventory.APIVersion, Kind: "Cluster", Name: s.Name, ID: uuid(),
+		Provider: inventory.Provider{Proxmox: &pve},
+		Network: inventory.Network{
+			CIDR: netip.MustParsePrefix(Network), Gateway: netip.MustParseAddr(GatewayIP),
+			DNS: []netip.Addr{netip.MustParseAddr(GatewayIP)},
+		},
+		SSH: inventory.SSH{
+			User: "admin", Port: 22, Identities: []string{filepath.Join(dir, identityFile)}, AuthorizedKeys: []string{publicKey},
+			AllowFrom: []netip.Prefix{netip.PrefixFrom(netip.MustParseAddr(OperatorIP), 32)},
+		},
+		Nodes: []inventory.Node{
+			{Name: "edge-1", Role: inventory.Server, Address: netip.MustParseAddr("10.77.0.11")},
+			{Name: "edge-2", Role: inventory.Agent, Address: netip.MustParseAddr("10.77.0.12")},
+		},
+	}
+}
+
+// writeProject writes the files of a project, or none if one is there.
+func writeProject(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make project folder: %w", err)
+	}
+	for name := range files {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			err := fmt.Errorf("write project: %s is there already", filepath.Join(dir, name))
+			return machine.WithHint(err, "choose an empty folder")
+		}
+	}
+	for name, content := range files {
+		if err := writeFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newIdentity makes a key pair in the forms that OpenSSH keeps.
+func newIdentity(ctx context.Context, comment string) (private, public []byte, err error) {
+	dir, err := os.MkdirTemp("", "k3sedge-lab-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make identity: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, identityFile)
+	if _, err := run(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path); err != nil {
+		return nil, nil, fmt.Errorf("make identity: %w", err)
+	}
+	private, errPrivate := os.ReadFile(path)
+	public, errPublic := os.ReadFile(path + ".pub")
+	return private, public, errors.Join(errPrivate, errPublic)
+}
