@@ -171,6 +171,7 @@ func (s *session) release() { <-s.link.sessions }
 type countedConn struct {
 	net.Conn
 	reads  atomic.Int64
+	ours   atomic.Bool // we closed it; errors after that say nothing
 	broken atomic.Bool
 }
 
@@ -180,8 +181,14 @@ func (c *countedConn) Read(p []byte) (int, error) {
 	if n > 0 {
 		c.reads.Add(1)
 	}
-	if err != nil {
+	if err != nil && !c.ours.Load() {
 		c.broken.Store(true)
 	}
 	return n, err
+}
+
+// Close closes.
+func (c *countedConn) Close() error {
+	c.ours.Store(true)
+	return c.Conn.Close()
 }
