@@ -54,7 +54,7 @@ func attachSeed(ctx context.Context, h *hands) error {
 		return err
 	}
 	n := note{Mark: s.Note.Mark, Phase: phaseSeeded, SeedKey: fingerprint(key.Public)}
-	return h.configure(ctx, s.VMID, Options{
+	return h.configure(ctx, s, Options{
 		seedDevice:    fmt.Sprintf("%s:iso/%s,media=cdrom", h.settings.Storage.ISO, seedFile(h.cluster, h.node.Name)),
 		"description": n.noted(s.Config.Description),
 	})
@@ -181,7 +181,7 @@ func blankSeed(ctx context.Context, h *hands) error {
 		return err
 	}
 	n := note{Mark: s.Note.Mark, Phase: phaseDone}
-	return h.configure(ctx, s.VMID, Options{seedDevice: "none,media=cdrom", "description": n.noted(s.Config.Description)})
+	return h.configure(ctx, s, Options{seedDevice: "none,media=cdrom", "description": n.noted(s.Config.Description)})
 }
 
 // overwriteSeed puts an empty image in the seed's place, which needs no right

@@ -137,7 +137,7 @@ func applyConfig(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
-	return h.configure(ctx, s.VMID, options)
+	return h.configure(ctx, s, options)
 }
 
 // agreed looks anew, right before a change: number, name and mark must agree
@@ -147,9 +147,14 @@ func (h *hands) agreed(ctx context.Context) (sight, error) {
 	return h.present(ctx)
 }
 
-func (h *hands) configure(ctx context.Context, id int, options Options) error {
-	return h.act(ctx, verbConfigure, id, func(ctx context.Context) (UPID, error) {
-		return h.do.Configure(ctx, id, options)
+// configure changes a VM, if its configuration is still the one in s: Proxmox
+// compares the digest under its own lock.
+func (h *hands) configure(ctx context.Context, s sight, options Options) error {
+	if digest := s.Config.Devices["digest"]; digest != "" {
+		options["digest"] = digest
+	}
+	return h.act(ctx, verbConfigure, s.VMID, func(ctx context.Context) (UPID, error) {
+		return h.do.Configure(ctx, s.VMID, options)
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 
 // HostKey is a key pair for sshd.
 type HostKey struct {
-	PrivatePEM string // OpenSSH's own format; secret
+	PrivatePEM string `json:"-"` // OpenSSH's own format; secret
 	Public     string // "ssh-ed25519 AAAA…"
 }
 
