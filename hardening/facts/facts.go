@@ -36,6 +36,8 @@ type Facts struct {
 	Files    map[string]File   `json:"files"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
+	// Last is how the most recent transaction ended, nil when there was none.
+	Last *Outcome `json:"last"`
 	// Problems name the parts that could not be looked at, and why.
 	Problems []Problem `json:"problems"`
 }

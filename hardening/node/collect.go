@@ -1,0 +1,72 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// Collect looks at everything at once. A part that cannot be looked at is nil
+// and named in Problems; it never keeps the others from being reported.
+func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
+	f := facts.Facts{Version: facts.Version}
+	c := collector{ctx: ctx}
+	// The session is cheap and the others want it: sshd is also asked for the
+	// address that the operator really came from.
+	c.part("session", func() (err error) { f.Session, err = h.session(); return })
+	c.wait.Wait()
+	c.part("sshd", func() error {
+		var loginErr error
+		var err error
+		f.SSHD, err = h.sshd(ctx, r, f.Session)
+		f.Logins, loginErr = h.logins(ctx, r.Users, f.SSHD)
+		c.problem("logins", loginErr)
+		return err
+	})
+	c.part("system", func() (err error) { f.System, err = h.system(ctx); return })
+	c.part("firewall", func() (err error) { f.Firewall, err = h.firewall(ctx, r.Ruleset); return })
+	c.part("units", func() (err error) { f.Units, err = h.units(ctx); return })
+	c.part("packages", func() (err error) { f.Packages, err = h.packages(); return })
+	c.part("sysctls", func() error { return c.each("sysctls", h.sysctls(r.Sysctls, &f.Sysctls)) })
+	c.part("files", func() error { return c.each("files", h.files(r.Files, &f.Files)) })
+	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })
+	c.part("last", func() (err error) { f.Last, err = h.last(); return })
+	c.wait.Wait()
+	slices.SortFunc(c.problems, func(a, b facts.Problem) int {
+		return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.Error, b.Error))
+	})
+	f.Problems = c.problems
+	return f
+}
+
+// collector runs the parts beside one another and gathers their failures.
+type collector struct {
+	ctx      context.Context
+	wait     sync.WaitGroup
+	mu       sync.Mutex
+	problems []facts.Problem
+}
+
+func (c *collector) part(name string, look func() error) {
+	c.wait.Go(func() { c.problem(name, look()) })
+}
+
+func (c *collector) problem(part string, err error) {
+	if err == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.problems = append(c.problems, facts.Problem{Part: part, Error: err.Error()})
+}
+
+// each names the entries of a part that are missing from it.
+func (c *collector) each(part string, missing map[string]error) error {
+	for name, err := range missing {
+		c.problem(part+" "+name, err)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// takeBack restores all that a transaction touched and writes the result. It
+// may be killed anywhere and run again. Files and the table have to come back,
+// else it fails and the transaction stays pending; what else does not come
+// back is noted.
+func (h Host) takeBack(ctx context.Context, s saved) (facts.Outcome, error) {
+	out := facts.Outcome{ID: s.ID, Result: facts.RolledBack}
+	p, err := h.pending()
+	if p == nil && err == nil {
+		// Killed between the timer and the pending file: nothing was touched.
+		out.Result = facts.NothingChanged
+		return h.finish(ctx, out)
+	}
+	bootID, err := h.line(bootIDFile)
+	if err != nil {
+		return out, err
+	}
+	r := restore{host: h, sameBoot: bootID == s.BootID}
+	if err := errors.Join(r.files(s), r.table(ctx, s)); err != nil {
+		return out, fmt.Errorf("take back %s: %w", s.ID, err)
+	}
+	r.sysctls(s)
+	r.units(ctx, s)
+	if err := ctx.Err(); err != nil {
+		return out, fmt.Errorf("take back %s: %w", s.ID, err)
+	}
+	out.Notes = r.notes
+	return h.finish(ctx, out)
+}
+
+// finish writes the result, which is what counts from then on, and disarms.
+func (h Host) finish(ctx context.Context, out facts.Outcome) (facts.Outcome, error) {
+	out.At = h.Now().Unix()
+	if err := h.step("write result"); err != nil {
+		return out, err
+	}
+	if err := h.writeJSON(txFile(out.ID, resultName), out); err != nil {
+		return out, err
+	}
+	return out, errors.Join(h.disarm(ctx), h.prune())
+}
+
+// restore is one attempt to go back. After a reboot there is no table and no
+// running unit to bring back: the restored files decide what starts.
+type restore struct {
+	host     Host
+	sameBoot bool
+	notes    []string
+}
+
+func (r *restore) note(err error) {
+	if err != nil {
+		r.notes = append(r.notes, err.Error())
+	}
+}
+
+func (r *restore) files(s saved) error {
+	var errs []error
+	for _, f := range s.Files {
+		errs = append(errs, r.file(f))
+	}
+	for _, dir := range slices.Backward(s.Folders) {
+		// One that somebody else uses by now stays.
+		if err := os.Remove(r.host.path(dir)); err == nil {
+			r.note(syncDir(r.host.path(parent(dir))))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func parent(dir string) string { return dir[:strings.LastIndexByte(dir, '/')+1] }
+
+func (r *restore) file(f savedFile) error {
+	if err := r.host.step("restore " + f.Path); err != nil {
+		return err
+	}
+	if err := r.host.remove(temporary(f.Path)); err != nil {
+		return err
+	}
+	if now, err := r.host.look(f.Path); err == nil && now.equal(f) {
+		return nil
+	}
+	if !f.Absent {
+		if err := r.host.makeFolders(f.Path, 0o755); err != nil {
+			return err
+		}
+	}
+	return r.host.write(f)
+}
+
+func (r *restore) table(ctx context.Context, s saved) error {
+	if !s.Firewall {
+		return nil
+	}
+	if err := r.host.step("restore table"); err != nil {
+		return err
+	}
+	err := r.host.loadTable(ctx, tableScript(s.Table))
+	if err != nil && !r.sameBoot {
+		// So early the network may lack an interface that the text names;
+		// nftables.service loads the restored file next.
+		r.note(err)
+		return nil
+	}
+	return err
+}
+
+func (r *restore) sysctls(s saved) {
+	for _, key := range slices.Sorted(maps.Keys(s.Sysctls)) {
+		if err := r.host.step("restore sysctl " + key); err != nil {
+			r.note(err)
+			continue
+		}
+		err := r.host.setSysctl(key, s.Sysctls[key])
+		if !errors.Is(err, fs.ErrNotExist) || r.sameBoot {
+			r.note(err)
+		}
+	}
+}
+
+// units brings back what was enabled, and what ran; nothing is ever stopped,
+// because a transaction starts nothing.
+func (r *restore) units(ctx context.Context, s saved) {
+	if slices.ContainsFunc(s.Files, func(f savedFile) bool { return strings.HasPrefix(f.Path, unitDir+"/") }) {
+		r.note(r.host.systemctl(ctx, "daemon-reload"))
+	}
+	for _, u := range slices.Backward(s.Units) {
+		if err := r.host.step("restore unit " + u.Name); err != nil {
+			r.note(err)
+			continue
+		}
+		r.unit(ctx, u)
+	}
+}
+
+func (r *restore) unit(ctx context.Context, u savedUnit) {
+	switch {
+	case u.Action == "mask" && !strings.HasPrefix(u.State, "masked"):
+		r.note(r.host.systemctl(ctx, "unmask", u.Name))
+	case u.Action == "disable" && u.State == "enabled":
+		r.note(r.host.systemctl(ctx, "enable", u.Name))
+	case u.Action == "enable" && u.State == "disabled":
+		r.note(r.host.systemctl(ctx, "disable", u.Name))
+	}
+	if !r.sameBoot {
+		return
+	}
+	switch {
+	case u.Action == "reload":
+		r.note(r.host.reload(ctx, u.Name))
+	case u.Active == "active" && u.Action != "enable":
+		r.note(r.host.systemctl(ctx, "start", u.Name))
+	}
+}
