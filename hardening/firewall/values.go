@@ -1,0 +1,185 @@
+package firewall
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// operandName is how people call an operand, and the type of its value.
+func operandName(base string) (name, kind string) {
+	switch base {
+	case "payload network 12 4":
+		return "ip saddr", "ipv4_addr"
+	case "payload network 16 4":
+		return "ip daddr", "ipv4_addr"
+	case "payload network 8 16":
+		return "ip6 saddr", "ipv6_addr"
+	case "payload network 24 16":
+		return "ip6 daddr", "ipv6_addr"
+	case "payload transport 0 2":
+		return "sport", "inet_service"
+	case "payload transport 2 2":
+		return "dport", "inet_service"
+	case "payload transport 13 1":
+		return "tcp flags", "tcp_flag"
+	case "payload transport 0 1":
+		return "icmp type", "icmp_type"
+	case "ct state":
+		return base, "ct_state"
+	case "fib daddr type", "fib saddr type":
+		return base, "fib_addrtype"
+	case "meta l4proto":
+		return "l4proto", "inet_proto"
+	case "meta nfproto":
+		return "nfproto", "nf_proto"
+	case "meta iifname", "meta oifname":
+		return strings.TrimPrefix(base, "meta "), "ifname"
+	case "meta iif", "meta oif":
+		return strings.TrimPrefix(base, "meta "), "iface_index"
+	}
+	return base, ""
+}
+
+// bitNames joins the names of the bits that are set, the lowest first.
+func bitNames(value uint64, names []string) string {
+	var set []string
+	for bit, name := range names {
+		if value&(1<<bit) != 0 {
+			set = append(set, name)
+			value &^= 1 << bit
+		}
+	}
+	if value != 0 || len(set) == 0 {
+		return ""
+	}
+	return strings.Join(set, ",")
+}
+
+// valueName is a value as people write it, by its type; "" is left to hexadecimal.
+func valueName(kind string, data []byte) string {
+	switch kind {
+	case "ipv4_addr", "ipv6_addr":
+		if addr, ok := netip.AddrFromSlice(data); ok {
+			return addr.String()
+		}
+		return ""
+	case "ifname":
+		if name := strings.TrimRight(string(data), "\x00"); len(name) == len(data) {
+			return strconv.Quote(name + "*")
+		} else {
+			return strconv.Quote(name)
+		}
+	}
+	if len(data) == 0 || len(data) > 8 {
+		return ""
+	}
+	number := binary.BigEndian.Uint64(append(make([]byte, 8-len(data)), data...))
+	return numberName(kind, number)
+}
+
+func numberName(kind string, number uint64) string {
+	decimal := strconv.FormatUint(number, 10)
+	named := func(names map[uint64]string) string {
+		if name, ok := names[number]; ok {
+			return name
+		}
+		return decimal
+	}
+	switch kind {
+	case "ct_state":
+		return bitNames(number, []string{"invalid", "established", "related", "new", "16", "32", "untracked"})
+	case "tcp_flag":
+		return bitNames(number, []string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"})
+	case "inet_proto":
+		return named(map[uint64]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"})
+	case "nf_proto":
+		return named(map[uint64]string{2: "ipv4", 10: "ipv6"})
+	case "fib_addrtype":
+		return named(map[uint64]string{1: "unicast", 2: "local", 3: "broadcast", 5: "multicast"})
+	case "iface_index":
+		return named(map[uint64]string{1: "lo"})
+	case "inet_service", "icmp_type", "icmpv6_type":
+		return decimal
+	}
+	return ""
+}
+
+func valueText(kind, hexText string) string {
+	if name := valueName(kind, unhex(hexText)); name != "" {
+		return name
+	}
+	return "0x" + hexText
+}
+
+// rangeText is one value, a network, or first-last.
+func rangeText(kind, first, last string) string {
+	if first == last {
+		return valueText(kind, first)
+	}
+	if kind == "ipv4_addr" || kind == "ipv6_addr" {
+		if prefix, ok := network(unhex(first), unhex(last)); ok {
+			return prefix.String()
+		}
+	}
+	return valueText(kind, first) + "-" + valueText(kind, last)
+}
+
+// network is the prefix that reaches from first to last, if there is one.
+func network(first, last []byte) (netip.Prefix, bool) {
+	from, fromOK := netip.AddrFromSlice(first)
+	if _, lastOK := netip.AddrFromSlice(last); !fromOK || !lastOK || len(first) != len(last) {
+		return netip.Prefix{}, false
+	}
+	for bits := range from.BitLen() + 1 {
+		prefix := netip.PrefixFrom(from, bits)
+		if prefix.Masked().Addr() == from && string(lastOf(first, bits)) == string(last) {
+			return prefix, true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+func lastOf(first []byte, bits int) []byte {
+	last := append([]byte(nil), first...)
+	for i := bits; i < len(last)*8; i++ {
+		last[i/8] |= 0x80 >> (i % 8)
+	}
+	return last
+}
+
+// elementText is an element as people write it.
+func elementText(keyTypeName string, e Element) string {
+	text := e.First
+	if e.First != "*" {
+		text = keyText(strings.Split(keyTypeName, " . "), e.First, e.Last)
+	}
+	if e.Data != "" {
+		text += " : " + e.Data
+	}
+	if len(e.Conditions) > 0 {
+		text += " (" + strings.Join(e.Conditions, ", ") + ")"
+	}
+	return text
+}
+
+func keyText(kinds []string, first, last string) string {
+	sizes := map[string]int{}
+	for _, kind := range keyTypes() {
+		sizes[kind.name] = kind.size
+	}
+	if len(kinds) == 1 {
+		return rangeText(kinds[0], first, last)
+	}
+	var fields []string
+	for _, kind := range kinds {
+		size, room := 2*sizes[kind], 2*padded(sizes[kind])
+		if size == 0 || len(first) < room || len(last) < room {
+			return rangeText("", first, last)
+		}
+		fields = append(fields, rangeText(kind, first[:size], last[:size]))
+		first, last = first[room:], last[room:]
+	}
+	return strings.Join(fields, " . ")
+}
