@@ -50,7 +50,7 @@ func (p *Proxmox) doom(ctx context.Context, vm VM) (Doomed, bool, error) {
 	}
 	n, err := parseNote(config.Description)
 	if err != nil {
-		return Doomed{}, false, fmt.Errorf("VM %d: %w", vm.VMID, err)
+		return Doomed{}, false, p.view(inventory.Node{Name: config.Name}, nil).notOurs(vm.VMID, config.Name, err.Error())
 	}
 	node := inventory.Node{Name: n.Mark.Node}
 	if n.Mark.Cluster != p.cfg.Cluster.ID {

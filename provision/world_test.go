@@ -229,6 +229,8 @@ type lan struct {
 	mu     sync.Mutex
 	guests map[string]*guest // by instance-id: a machine keeps its keys over restarts
 	taken  []netip.Addr      // by strangers
+	dead   bool              // nothing boots
+	onBoot func(*guest)
 }
 
 // Answers says who is at an address.
@@ -252,6 +254,9 @@ func (l *lan) boot(node string) (*guest, error) {
 		if !running || m.Name != node || !l.world.pve.Memory.Running(id) {
 			continue
 		}
+		if l.dead {
+			break
+		}
 		if g := l.guests[m.UUID]; g != nil {
 			return g, nil
 		}
@@ -261,6 +266,9 @@ func (l *lan) boot(node string) (*guest, error) {
 				return nil, err
 			}
 			if g != nil {
+				if l.onBoot != nil {
+					l.onBoot(g)
+				}
 				l.guests[m.UUID] = g
 				return g, nil
 			}
