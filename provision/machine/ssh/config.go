@@ -1,6 +1,7 @@
 package ssh
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -22,7 +23,7 @@ type Config struct {
 	Jump *Config
 	// OnState, if set, is told by WaitReady after each look that found the
 	// host not ready: why, since when it is so, and the error behind it.
-	OnState func(state machine.State, lasting time.Duration, err error)
+	OnState func(ctx context.Context, state machine.State, lasting time.Duration, err error)
 }
 
 // name is what errors and hints call the host.

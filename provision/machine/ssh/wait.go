@@ -28,7 +28,7 @@ func (h *Host) WaitReady(ctx context.Context, limit time.Duration) error {
 			return fmt.Errorf("wait for %s: %w", h.cfg.name(), context.Cause(ctx))
 		}
 		if limited.Err() == nil {
-			w.note(err)
+			w.note(ctx, err)
 			if w.final(err) {
 				return fmt.Errorf("wait for %s: %w", h.cfg.name(), err)
 			}
@@ -61,7 +61,7 @@ type waiting struct {
 	firstRefusal time.Time // of the login
 }
 
-func (w *waiting) note(err error) {
+func (w *waiting) note(ctx context.Context, err error) {
 	now := time.Now()
 	if state := machine.StateOf(err); state != w.state || w.last == nil {
 		w.state, w.since, w.tries = state, now, 0
@@ -72,7 +72,7 @@ func (w *waiting) note(err error) {
 	w.tries++
 	w.last = err
 	if tell := w.host.cfg.OnState; tell != nil {
-		tell(w.state, now.Sub(w.since), err)
+		tell(ctx, w.state, now.Sub(w.since), err)
 	}
 }
 

@@ -17,7 +17,7 @@ type states struct {
 	do   map[machine.State]func() // what happens when a state is seen first
 }
 
-func (s *states) tell(state machine.State, lasting time.Duration, err error) {
+func (s *states) tell(_ context.Context, state machine.State, lasting time.Duration, err error) {
 	if err == nil || lasting < 0 {
 		panic("a state without its error, or a clock that runs back")
 	}
