@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/hardening/firewall"
 )
 
 // checkBoot wants the next boot to load what runs now.
@@ -24,7 +25,7 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 	if f.Files[rulesetFile].Content != p.Ruleset {
 		wrong = append(wrong, rulesetFile+": not the wanted ruleset")
 	}
-	if f.Firewall.Own == nil || !sameTable(f.Firewall.Own, f.Firewall.Wanted) {
+	if equal, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own); !equal {
 		wrong = append(wrong, "kernel: another table inet k3sedge than the next boot will load")
 	}
 	return decide(wrong, fmt.Sprintf("%d gaps", len(wrong)), nftUnit+" enabled, and its file makes the table that runs")
@@ -44,7 +45,8 @@ func mendBoot(f *facts.Facts, p Policy) Mend {
 	if !includesFolder(f.Files[nftConfig].Content) {
 		m.replaceConfig(f)
 	}
-	m.Ruleset = f.Files[rulesetFile].Content != p.Ruleset || f.Firewall.Own == nil || !sameTable(f.Firewall.Own, f.Firewall.Wanted)
+	runs, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own)
+	m.Ruleset = !runs || f.Files[rulesetFile].Content != p.Ruleset
 	return m
 }
 

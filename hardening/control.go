@@ -60,7 +60,7 @@ func unknown(evidence ...string) Verdict { return Verdict{Status: Unknown, Evide
 // decide passes when nothing is wrong, and otherwise fails with what is.
 func decide(wrong []string, have, want string) Verdict {
 	if len(wrong) == 0 {
-		return Verdict{Status: Pass, Have: have, Want: want}
+		return Verdict{Status: Pass, Evidence: []string{have}, Have: have, Want: want}
 	}
 	return Verdict{Status: Fail, Evidence: wrong, Have: have, Want: want}
 }
@@ -149,17 +149,29 @@ func (c Control) gaps(f *facts.Facts) []string {
 	}
 	for _, path := range c.Files {
 		if _, ok := f.Files[path]; !ok && len(out) == 0 {
-			out = append(out, "files: the agent said nothing of "+path)
+			out = append(out, entryGap(f, PartFiles, path))
 		}
 	}
 	for _, key := range c.Sysctls {
 		if _, ok := f.Sysctls[key]; !ok && len(out) == 0 {
-			out = append(out, "sysctls: the agent said nothing of "+key)
+			out = append(out, entryGap(f, PartSysctls, key))
 		}
 	}
 	return out
 }
 
+// entryGap says why one entry of a part is missing from it.
+func entryGap(f *facts.Facts, part Part, entry string) string {
+	name := string(part) + " " + entry
+	for _, p := range f.Problems {
+		if p.Part == name {
+			return p.Part + ": " + p.Error
+		}
+	}
+	return name + ": the agent did not look at it"
+}
+
+// partGap says why a part is missing or not to be relied on, or "".
 func partGap(f *facts.Facts, part Part) string {
 	for _, p := range f.Problems {
 		if p.Part == string(part) {

@@ -90,8 +90,9 @@ func checkTable(f *facts.Facts, _ Policy) Verdict {
 		return unknown("the agent could not try the wanted ruleset")
 	case f.Firewall.Own == nil:
 		return decide([]string{"no table inet k3sedge; there is: " + strings.Join(f.Firewall.Foreign, ", ")}, "no table", want)
-	case !sameTable(f.Firewall.Own, f.Firewall.Wanted):
-		return decide([]string{"the kernel's table inet k3sedge is another one than the rendered text makes"}, "a modified table", want)
+	}
+	if equal, differences := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own); !equal {
+		return decide(append([]string{"table inet k3sedge in the kernel:"}, differences...), "a modified table", want)
 	}
 	return decide(nil, "the wanted table", want)
 }
@@ -100,8 +101,8 @@ func checkTable(f *facts.Facts, _ Policy) Verdict {
 // the chains of others accept.
 func checkDefault(f *facts.Facts, _ Policy) Verdict {
 	const want = "filter input priority -10 policy drop"
-	if f.Firewall.Own == nil {
-		return decide([]string{"no table inet k3sedge"}, "no input chain of ours", want)
+	if f.Firewall.Own == nil || f.Firewall.Own.Dormant {
+		return decide([]string{"no table inet k3sedge, or a dormant one"}, "no input chain of ours at work", want)
 	}
 	have := []string{}
 	for _, c := range f.Firewall.Own.Chains {

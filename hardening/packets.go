@@ -1,14 +1,163 @@
 package hardening
 
 import (
-	"reflect"
+	"fmt"
+	"net/netip"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/hardening/firewall"
 )
 
-func checkRequired(*facts.Facts, Policy) Verdict { return unknown("not judged yet") }
+// uplink stands for the interface by which the network reaches the node.
+const uplink = "eth0"
 
-func checkAdmins(*facts.Facts, Policy) Verdict { return unknown("not judged yet") }
+// ICMP types without which a network does not work (RFC 4890 for version 6).
+const (
+	icmpUnreachable  = 3 // carries "fragmentation needed"
+	icmpEcho         = 8
+	icmp6TooBig      = 2
+	icmp6RouterAdv   = 134
+	icmp6NeighbourIn = 135
+	icmp6Neighbour   = 136
+)
 
-func sameTable(a, b *firewall.Table) bool { return reflect.DeepEqual(a, b) }
+// probe is a packet and what must become of it.
+type probe struct {
+	name   string
+	packet firewall.Packet
+	want   firewall.Verdict
+}
+
+// requiredProbes are the packets that must live on every node. Those of K3s
+// come with K3s.
+func requiredProbes(p Policy) []probe {
+	var out []probe
+	for _, from := range p.adminSamples() {
+		out = append(out, probe{"SSH from " + from.String(), p.ssh(from), firewall.Accepted})
+	}
+	add := func(name string, packet firewall.Packet) { out = append(out, probe{name, packet, firewall.Accepted}) }
+	for _, from := range []netip.Addr{outside4(), outside6()} {
+		answer := p.to(from, "tcp")
+		answer.SrcPort, answer.DstPort, answer.CTState = 443, 40000, firewall.CTEstablished
+		add("an answer from "+from.String(), answer)
+	}
+	for _, lo := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		add("itself by "+lo.String(), firewall.Packet{Iif: "lo", Src: lo, Dst: lo, Proto: "tcp", DstPort: 10248, Local: true})
+	}
+	for _, icmp := range []uint8{icmpUnreachable, icmpEcho} {
+		packet := p.to(outside4(), "icmp")
+		packet.ICMPType = icmp
+		add(fmt.Sprintf("ICMP type %d", icmp), packet)
+	}
+	for _, icmp := range []uint8{icmp6TooBig, icmp6RouterAdv, icmp6NeighbourIn, icmp6Neighbour} {
+		packet := p.to(outside6(), "icmpv6")
+		packet.ICMPType = icmp
+		if icmp >= icmp6RouterAdv {
+			packet.Src, packet.CTState = netip.MustParseAddr("fe80::1"), firewall.CTUntracked
+		}
+		add(fmt.Sprintf("ICMPv6 type %d", icmp), packet)
+	}
+	return out
+}
+
+// adminProbes are SSH packets of those who may and of those who may not. They
+// are no SYNs: a rule that lets in SYNs only would cut off every open session,
+// ours among them, when connection tracking begins.
+func adminProbes(p Policy) []probe {
+	var out []probe
+	for _, from := range p.adminSamples() {
+		packet := p.ssh(from)
+		packet.TCPFlags = firewall.TCPAck
+		out = append(out, probe{"running SSH session from " + from.String(), packet, firewall.Accepted})
+	}
+	for _, from := range p.strangers() {
+		out = append(out, probe{"SSH from " + from.String(), p.ssh(from), firewall.Dropped})
+	}
+	return out
+}
+
+// to is a packet for the node itself, coming in from the network.
+func (p Policy) to(from netip.Addr, proto string) firewall.Packet {
+	node := p.Address
+	if node.Is4() != from.Is4() {
+		node = map[bool]netip.Addr{true: netip.AddrFrom4([4]byte{192, 0, 2, 11}), false: netip.MustParseAddr("2001:db8::11")}[from.Is4()]
+	}
+	return firewall.Packet{Iif: uplink, Src: from, Dst: node, Proto: proto, Local: true}
+}
+
+func (p Policy) ssh(from netip.Addr) firewall.Packet {
+	packet := p.to(from, "tcp")
+	packet.DstPort = uint16(p.SSHPort)
+	return packet
+}
+
+// adminSamples are the first and the last address of every allowed network.
+func (p Policy) adminSamples() []netip.Addr {
+	var out []netip.Addr
+	for _, allowed := range p.AllowFrom {
+		out = append(out, adminAddress(allowed))
+		if !allowed.IsSingleIP() {
+			out = append(out, lastAddress(allowed))
+		}
+	}
+	return out
+}
+
+// strangers are addresses that may not log in: from outside, of the other
+// nodes, and right beside every allowed network.
+func (p Policy) strangers() []netip.Addr {
+	candidates := append([]netip.Addr{outside4(), outside6()}, p.Peers...)
+	for _, allowed := range p.AllowFrom {
+		candidates = append(candidates, allowed.Masked().Addr().Prev(), lastAddress(allowed).Next())
+	}
+	var out []netip.Addr
+	for _, a := range candidates {
+		if a.IsValid() && !p.Allows(a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func lastAddress(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	last, _ := netip.AddrFromSlice(b) // as long as the address it came from
+	return last
+}
+
+func checkRequired(f *facts.Facts, p Policy) Verdict {
+	return checkProbes(f, requiredProbes(p), "SSH from the admins, answers, loopback and ICMP are let in")
+}
+
+func checkAdmins(f *facts.Facts, p Policy) Verdict {
+	return checkProbes(f, adminProbes(p), "SSH from "+prefixes(p.AllowFrom)+" and from nowhere else")
+}
+
+// checkProbes asks our table what becomes of each packet. A table that is not
+// the one we rendered and cannot be judged fails: the one we rendered can be.
+func checkProbes(f *facts.Facts, probes []probe, want string) Verdict {
+	if f.Firewall.Own == nil {
+		return decide([]string{"no table inet k3sedge"}, "no table", want)
+	}
+	var wrong, doubts []string
+	for _, pr := range probes {
+		d := f.Firewall.Own.Decide(pr.packet)
+		line := fmt.Sprintf("%s: %s by %s: %s", pr.name, d.Verdict, d.Chain, d.Why)
+		switch d.Verdict {
+		case pr.want:
+		case firewall.Accepted, firewall.Dropped:
+			wrong = append(wrong, line)
+		default:
+			doubts = append(doubts, line)
+		}
+	}
+	ours, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own)
+	if len(doubts) > 0 && (ours || f.Firewall.Wanted == nil) {
+		return unknown(doubts...)
+	}
+	wrong = append(wrong, doubts...)
+	return decide(wrong, fmt.Sprintf("%d of %d packets treated otherwise", len(wrong), len(probes)), want)
+}

@@ -100,7 +100,7 @@ func guard(f *facts.Facts, p Policy) error {
 	s := f.Session
 	from, err := netip.ParseAddr(s.ClientAddr)
 	if err != nil {
-		return fmt.Errorf("read the address that the host sees us at: %w", err)
+		return machine.WithHint(fmt.Errorf("read the address that the host sees us at: %w", err), "run `k3sedge harden` through SSH, as ssh.user")
 	}
 	switch {
 	case !p.Allows(from):

@@ -47,7 +47,7 @@ func judgeAll(controls []Control, f *facts.Facts, p Policy) Report {
 		v := c.judge(f, p)
 		finding := Finding{
 			ID: c.ID, Title: c.Title, Severity: c.Severity, Status: v.Status, Have: v.Have, Want: v.Want,
-			Evidence: v.Evidence, Why: c.Why, Refs: c.Refs,
+			Evidence: v.Evidence, Why: c.Why, Refs: c.Refs, Mend: []string{},
 		}
 		if v.Severity != "" {
 			finding.Severity = v.Severity
@@ -143,6 +143,9 @@ func WriteText(w io.Writer, r Report) error {
 	return nil
 }
 
+// shownEvidence is how many lines of evidence a person is shown at once.
+const shownEvidence = 4
+
 func writeFinding(b *strings.Builder, f Finding) {
 	label := string(f.Status)
 	if f.Status == NotApplicable {
@@ -158,8 +161,11 @@ func writeFinding(b *strings.Builder, f Finding) {
 		line("have", f.Have)
 		line("want", f.Want)
 	}
-	for _, e := range f.Evidence {
+	for _, e := range f.Evidence[:min(len(f.Evidence), shownEvidence)] {
 		line("seen", e)
+	}
+	if more := len(f.Evidence) - shownEvidence; more > 0 {
+		line("", fmt.Sprintf("and %d more; --format json has all", more))
 	}
 	for _, m := range f.Mend {
 		line("mend", m)

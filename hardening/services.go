@@ -76,9 +76,14 @@ func mendServers(f *facts.Facts, _ Policy) Mend {
 	var m Mend
 	for _, s := range legacyServers() {
 		for _, unit := range s.units {
-			if u, ok := f.Units[unit]; ok && canStart(u) {
-				m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "disable"}, facts.UnitChange{Name: unit, Action: "mask"})
+			u, ok := f.Units[unit]
+			if !ok || !canStart(u) {
+				continue
 			}
+			if u.State != "masked" {
+				m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "disable"})
+			}
+			m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "mask"})
 		}
 	}
 	return m

@@ -71,14 +71,14 @@ func sshControls() []Control {
 			ID: "SSH-05", Title: "No drop-in outranks ours", Severity: High,
 			Why:   "sshd takes the first value it reads, so an earlier file wins silently",
 			Refs:  []string{"cfengine#2136"},
-			Needs: []Part{PartSSHD, PartFiles}, Files: []string{sshdConfig, sshdDropIn, cloudConfig, cloudDropIn},
+			Needs: []Part{PartSSHD, PartFiles}, Files: []string{sshdDropIn, cloudConfig, cloudDropIn},
 			Check: checkPrecedence, Mend: mendPrecedence,
 		},
 		{
 			ID: "SSH-06", Title: "No Match block weakens a managed keyword", Severity: High,
 			Why:   "a Match block gives some users or sources other rules than the ones one reads",
 			Refs:  []string{"CIS Debian 12 5.1"},
-			Needs: []Part{PartSSHD, PartFiles}, Files: []string{sshdConfig, sshdDropIn},
+			Needs: []Part{PartSSHD, PartFiles}, Files: []string{sshdDropIn},
 			Check: checkMatches, Mend: mendSSHD,
 		},
 		settingControl(Control{
@@ -105,7 +105,7 @@ func sshControls() []Control {
 // every cell of the matrix of users and sources.
 func settingControl(c Control) Control {
 	c.Needs = []Part{PartSSHD, PartFiles}
-	c.Files = []string{sshdConfig, sshdDropIn}
+	c.Files = []string{sshdDropIn}
 	c.Check = func(f *facts.Facts, p Policy) Verdict {
 		settings := slices.DeleteFunc(sshSettings(p), func(s sshSetting) bool { return s.control != c.ID })
 		return checkSettings(f, p, settings)

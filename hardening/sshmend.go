@@ -27,7 +27,7 @@ func mendSSHD(f *facts.Facts, p Policy) Mend {
 	if differs(f.Files[sshdDropIn], dropInText(p), 0o644) {
 		m.Files = append(m.Files, facts.FileChange{Path: sshdDropIn, Content: dropInText(p), Mode: 0o644})
 	}
-	if includeLine(f.Files[sshdConfig].Content) == 0 {
+	if includeIndex(f) < 0 {
 		m.Blocked = append(m.Blocked, fmt.Sprintf("%s does not read the drop-ins: make `Include %s/*.conf` its first line", sshdConfig, sshdDropIns))
 	}
 	for _, o := range offenders(f, p) {
@@ -56,7 +56,7 @@ func mendPrecedence(f *facts.Facts, p Policy) Mend {
 func offenders(f *facts.Facts, p Policy) []facts.Origin {
 	out := weakMatches(f, p)
 	for i, o := range f.SSHD.Origins {
-		managed := slices.ContainsFunc(sshSettings(p), func(s sshSetting) bool { return s.key() == canonicalKey(o.Key) })
+		managed := slices.ContainsFunc(sshSettings(p), func(s sshSetting) bool { return s.key() == o.Key })
 		if !managed || o.Match != "" || o.File == sshdDropIn {
 			continue
 		}

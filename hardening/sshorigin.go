@@ -9,22 +9,11 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// canonicalKey folds the old names of a keyword into the one that sshd -T prints.
-func canonicalKey(key string) string {
-	switch key = strings.ToLower(key); key {
-	case "challengeresponseauthentication", "skeyauthentication":
-		return "kbdinteractiveauthentication"
-	case "dsaauthentication":
-		return "pubkeyauthentication"
-	}
-	return key
-}
-
 // originLines are the lines of the configuration that speak of key.
 func originLines(f *facts.Facts, key string) []string {
 	var out []string
 	for _, o := range f.SSHD.Origins {
-		if canonicalKey(o.Key) == key {
+		if o.Key == key {
 			out = append(out, originLine(o))
 		}
 	}
@@ -47,7 +36,7 @@ func checkPrecedence(f *facts.Facts, p Policy) Verdict {
 	}
 	var wrong []string
 	for _, s := range sshSettings(p) {
-		i := slices.IndexFunc(f.SSHD.Origins, func(o facts.Origin) bool { return o.Match == "" && canonicalKey(o.Key) == s.key() })
+		i := slices.IndexFunc(f.SSHD.Origins, func(o facts.Origin) bool { return o.Match == "" && o.Key == s.key() })
 		switch {
 		case i < 0:
 			wrong = append(wrong, "no file decides "+s.key())
@@ -101,13 +90,13 @@ func weakMatches(f *facts.Facts, p Policy) []facts.Origin {
 
 func weakens(o facts.Origin, p Policy) bool {
 	for _, s := range sshSettings(p) {
-		if s.key() != canonicalKey(o.Key) {
+		if s.key() != o.Key {
 			continue
 		}
 		if s.list {
 			return !s.accepts(strings.Fields(o.Value))
 		}
-		return !s.accepts([]string{strings.Trim(o.Value, `"`)})
+		return !s.accepts([]string{o.Value})
 	}
 	return false
 }
@@ -115,13 +104,13 @@ func weakens(o facts.Origin, p Policy) bool {
 // isTransferOnly reports whether o stands in a block that forces internal-sftp.
 func isTransferOnly(f *facts.Facts, o facts.Origin) bool {
 	return slices.ContainsFunc(f.SSHD.Origins, func(other facts.Origin) bool {
-		return other.File == o.File && other.Match == o.Match && strings.EqualFold(other.Key, "forcecommand") &&
+		return other.File == o.File && other.Match == o.Match && other.Key == "forcecommand" &&
 			strings.HasPrefix(other.Value, "internal-sftp")
 	})
 }
 
-// outranks reports whether a line outside Match blocks is read before our
-// drop-in, so that it wins.
+// outranks reports whether line i, outside Match blocks, is read before our
+// drop-in, so that it wins. Where ours is not there yet, its place is known.
 func outranks(f *facts.Facts, i int) bool {
 	o := f.SSHD.Origins[i]
 	if ours := slices.IndexFunc(f.SSHD.Origins, func(o facts.Origin) bool { return o.File == sshdDropIn }); ours >= 0 {
@@ -130,25 +119,17 @@ func outranks(f *facts.Facts, i int) bool {
 	if path.Dir(o.File) == sshdDropIns {
 		return path.Base(o.File) < path.Base(sshdDropIn)
 	}
-	return o.File == sshdConfig && o.Line < includeLine(f.Files[sshdConfig].Content)
+	return i < includeIndex(f)
 }
 
-// includeLine is the line of sshd_config that reads the drop-ins, or 0. Inside
-// a Match block it would not count for everybody.
-func includeLine(config string) int {
-	for i, line := range strings.Split(config, "\n") {
-		fields := strings.Fields(strings.ReplaceAll(line, `"`, ""))
-		if len(fields) < 2 {
-			continue
+// includeIndex is the line that makes sshd read the drop-ins, or -1. Inside a
+// Match block it would not count for everybody.
+func includeIndex(f *facts.Facts) int {
+	return slices.IndexFunc(f.SSHD.Origins, func(o facts.Origin) bool {
+		if o.Key != "include" || o.Match != "" {
+			return false
 		}
-		switch strings.ToLower(fields[0]) {
-		case "match":
-			return 0
-		case "include":
-			if slices.Contains(fields[1:], sshdDropIns+"/*.conf") || slices.Contains(fields[1:], path.Base(sshdDropIns)+"/*.conf") {
-				return i + 1
-			}
-		}
-	}
-	return 0
+		patterns := strings.Fields(o.Value)
+		return slices.Contains(patterns, sshdDropIns+"/*.conf") || slices.Contains(patterns, path.Base(sshdDropIns)+"/*.conf")
+	})
 }

@@ -23,8 +23,11 @@ var ErrWentBack = errors.New("the host has taken the change back by itself")
 // takes it back by itself.
 var ErrNotProven = errors.New("no new login was possible after the change")
 
-// exitPending is the agent's answer while another transaction waits for its confirmation.
-const exitPending = 5
+// Exit codes of the agent.
+const (
+	exitPending    = 5 // apply: another transaction waits for its confirmation
+	exitNotPending = 6 // confirm: the transaction is not in force any more
+)
 
 // transact takes one transaction through apply, proof and confirmation.
 type transact struct {
@@ -40,10 +43,14 @@ func (t transact) run(ctx context.Context) error {
 	// The host arms its way back only after it has read this, so its deadline
 	// is never before the one that is counted here.
 	back := time.Now().Add(t.policy.Window)
-	if err := t.apply(ctx, back); err != nil {
+	err := t.apply(ctx, t.host, back)
+	if machine.StateOf(err) != "" {
+		err = t.applyAgain(ctx, back, err)
+	}
+	if err != nil {
 		return err
 	}
-	session, err := t.prove(ctx, back)
+	session, err := t.dial(ctx, back, t.meet)
 	if err != nil {
 		return t.notProven(err, back)
 	}
@@ -55,18 +62,20 @@ func (t transact) run(ctx context.Context) error {
 	return nil
 }
 
-func (t transact) apply(ctx context.Context, back time.Time) error {
+// apply sends the transaction over h.
+func (t transact) apply(ctx context.Context, h machine.Host, back time.Time) error {
 	body, err := json.Marshal(t.tx)
 	if err != nil {
 		return fmt.Errorf("write the transaction: %w", err)
 	}
-	out, err := t.host.Run(ctx, machine.Command{Argv: []string{t.agent, "apply"}, Stdin: body, Root: true})
+	converge.Waiting(ctx, "the host to validate and apply the change", "")
+	out, err := h.Run(ctx, machine.Command{Argv: []string{t.agent, "apply"}, Stdin: body, Root: true})
 	var exit *machine.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Code == exitPending:
 		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "another change of this host waits for its confirmation; run `k3sedge harden` again in %s", t.policy.Window)
 	case errors.As(err, &exit):
-		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "the host is as it was before; `k3sedge harden --check` shows its state")
+		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "the agent refused it or took it back; `k3sedge harden --check` shows the state of %s", t.policy.Node)
 	case err != nil:
 		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "what was begun, the host takes back by itself at %s", clock(back))
 	}
@@ -77,9 +86,21 @@ func (t transact) apply(ctx context.Context, back time.Time) error {
 	return nil
 }
 
-// prove opens a new connection and finds the same machine, the pending
-// transaction and a working sudo on it. The old connection would prove nothing.
-func (t transact) prove(ctx context.Context, back time.Time) (machine.Session, error) {
+// applyAgain sends the same transaction on a new connection, after the first
+// one was lost: a change of the firewall may end it. The agent answers as it
+// would have, and makes the change only if it has not.
+func (t transact) applyAgain(ctx context.Context, back time.Time, lost error) error {
+	session, err := t.dial(ctx, back, func(ctx context.Context, s machine.Session) error { return t.apply(ctx, s, back) })
+	if err != nil {
+		return t.notProven(errors.Join(lost, err), back)
+	}
+	_ = session.Close() // it has answered; the proof comes on another one
+	return nil
+}
+
+// dial opens new connections until do succeeds on one. The old connection
+// would prove nothing.
+func (t transact) dial(ctx context.Context, back time.Time, do func(context.Context, machine.Session) error) (machine.Session, error) {
 	var session machine.Session
 	wait := converge.Wait{
 		What:  "a new SSH login to " + t.policy.Node,
@@ -93,7 +114,7 @@ func (t transact) prove(ctx context.Context, back time.Time) (machine.Session, e
 		if err != nil {
 			return false, err.Error(), final(err)
 		}
-		if err := t.meet(ctx, s); err != nil {
+		if err := do(ctx, s); err != nil {
 			_ = s.Close() // it has proven nothing; the next one may
 			return false, err.Error(), final(err)
 		}
@@ -109,7 +130,8 @@ func final(err error) error {
 	case machine.HostKeyDiffers, machine.HostKeyUnknown, machine.NoIdentity, machine.SudoPassword:
 		return err
 	}
-	if errors.Is(err, ErrWentBack) {
+	var exit *machine.ExitError
+	if errors.Is(err, ErrWentBack) || errors.As(err, &exit) {
 		return err
 	}
 	return nil
@@ -141,16 +163,39 @@ func (t transact) notProven(err error, back time.Time) error {
 		"%s goes back to its old state by itself at %s; then check ssh.allowFrom, ssh.port and ssh.authorizedKeys and run `k3sedge harden` again", t.policy.Node, clock(back))
 }
 
-// confirm makes the change permanent, on the new session.
+// confirm makes the change permanent, on the new session. Where the answer is
+// lost, the host is asked how the change has ended.
 func (t transact) confirm(ctx context.Context, s machine.Session, back time.Time) error {
 	_, err := s.Run(ctx, machine.Command{Argv: []string{t.agent, "confirm", t.tx.ID}, Root: true})
 	if err == nil {
 		return nil
 	}
-	if f, lookErr := ask(ctx, s, t.agent, facts.Request{}); lookErr == nil && f.Pending == nil {
-		return machine.WithHint(fmt.Errorf("confirm the change: %w: %w", ErrWentBack, err), "run `k3sedge harden` again")
+	err = fmt.Errorf("confirm the change: %w", err)
+	var exit *machine.ExitError
+	if errors.As(err, &exit) && exit.Code == exitNotPending {
+		return machine.WithHint(fmt.Errorf("%w: %w", ErrWentBack, err), "run `k3sedge harden` again")
 	}
-	return machine.WithHint(fmt.Errorf("confirm the change: %w", err), "%s goes back by itself at %s; then run `k3sedge harden` again", t.policy.Node, clock(back))
+	switch end := t.outcome(ctx); {
+	case end == facts.Confirmed:
+		return nil
+	case end != "":
+		return machine.WithHint(fmt.Errorf("%w: %w", ErrWentBack, err), "run `k3sedge harden` again")
+	}
+	return machine.WithHint(err, "%s goes back by itself at %s; then run `k3sedge harden` again", t.policy.Node, clock(back))
+}
+
+// outcome is how the change has ended, "" where it has not or nobody knows.
+func (t transact) outcome(ctx context.Context) string {
+	s, err := t.host.Redial(ctx)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = s.Close() }() // it was only asked
+	f, err := ask(ctx, s, t.agent, facts.Request{})
+	if err != nil || f.Last == nil || f.Last.ID != t.tx.ID {
+		return ""
+	}
+	return f.Last.Result
 }
 
 // sweep removes the agents of other versions. Only here is it sure that no

@@ -1,0 +1,107 @@
+package hardening
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/hardening/firewall"
+)
+
+// chain changes one chain of our table in the kernel.
+func chain(name string, change func(*firewall.Chain)) func(*facts.Facts, Policy) {
+	return func(f *facts.Facts, _ Policy) {
+		for i := range f.Firewall.Own.Chains {
+			if f.Firewall.Own.Chains[i].Name == name {
+				change(&f.Firewall.Own.Chains[i])
+			}
+		}
+	}
+}
+
+func expr(kind string, args ...string) firewall.Expr {
+	e := firewall.Expr{Kind: kind, Args: map[string]string{}}
+	for i := 0; i < len(args); i += 2 {
+		e.Args[args[i]] = args[i+1]
+	}
+	return e
+}
+
+func first(exprs ...firewall.Expr) func(*firewall.Chain) {
+	return func(c *firewall.Chain) { c.Rules = append([]firewall.Rule{{Exprs: exprs}}, c.Rules...) }
+}
+
+func packetMutations() []mutation {
+	both := func(a, b func(*facts.Facts, Policy)) func(*facts.Facts, Policy) {
+		return func(f *facts.Facts, p Policy) { a(f, p); b(f, p) }
+	}
+	open := first(expr("verdict", "verdict", "accept"))
+	shut := first(expr("verdict", "verdict", "drop"))
+	strange := first(expr("unheard-of", "name", "xyz"))
+	return []mutation{
+		{"default accept", chain("input", func(c *firewall.Chain) { c.Policy = "accept" }), Fail, []string{"FW-01", "FW-02", "FW-14"}},
+		{"another hook", chain("input", func(c *firewall.Chain) { c.Priority = 0 }), Fail, []string{"FW-01", "FW-02", "FW-14"}},
+		{"accept first, the greps' blind spot", both(chain("guard", open), chain("input", open)), Fail, []string{"FW-01", "FW-08", "FW-14"}},
+		{"drop first", chain("input", shut), Fail, []string{"FW-01", "FW-04", "FW-08", "FW-14"}},
+		{"a rule nobody knows", chain("guard", strange), Fail, []string{"FW-01", "FW-04", "FW-08", "FW-14"}},
+	}
+}
+
+// Where even our own rendering cannot be judged, nobody may say that it is well.
+func TestARenderedTableThatCannotBeJudgedIsUnknown(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	strange := first(expr("unheard-of", "name", "xyz"))
+	f := clone(t, hardened(t, p))
+	for _, table := range []*firewall.Table{f.Firewall.Own, f.Firewall.Wanted} {
+		for i := range table.Chains {
+			strange(&table.Chains[i])
+		}
+	}
+	for _, finding := range Judge(f, p).Findings {
+		want := Pass
+		if slices.Contains([]string{"FW-04", "FW-08"}, finding.ID) {
+			want = Unknown
+		}
+		if finding.Status != want {
+			t.Errorf("%s: %s, wanted %s", finding.ID, finding.Status, want)
+		}
+	}
+}
+
+func TestASynOnlyRuleFails(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	synOnly := []firewall.Expr{
+		expr("cmp", "left", "meta l4proto", "op", "eq", "right", "06"),
+		expr("cmp", "left", "payload transport 13 1", "op", "neq", "right", "02"),
+		expr("cmp", "left", "ct state", "op", "eq", "right", "00000008"),
+		expr("verdict", "verdict", "drop"),
+	}
+	chain("input", first(synOnly...))(f, p)
+	findings := Judge(f, p).Findings
+	i := slices.IndexFunc(findings, func(f Finding) bool { return f.ID == "FW-08" })
+	if findings[i].Status != Fail || !strings.Contains(strings.Join(findings[i].Evidence, "\n"), "running SSH session") {
+		t.Errorf("FW-08 is %s: %q", findings[i].Status, findings[i].Evidence)
+	}
+}
+
+func TestStrangersStandRightBesideTheAllowed(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	p.AllowFrom = []netip.Prefix{netip.MustParsePrefix("10.0.0.64/28"), netip.MustParsePrefix("10.0.0.80/32"), netip.MustParsePrefix("0.0.0.0/32")}
+	var got []string
+	for _, a := range p.strangers() {
+		got = append(got, a.String())
+	}
+	want := []string{"203.0.113.7", "2001:db8:ffff::7", "10.0.0.12", "10.0.0.63", "10.0.0.81", "0.0.0.1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("strangers %q, wanted %q", got, want)
+	}
+	if last := lastAddress(netip.MustParsePrefix("fd00::/64")); last != netip.MustParseAddr("fd00::ffff:ffff:ffff:ffff") {
+		t.Errorf("last address %s", last)
+	}
+}

@@ -1,0 +1,161 @@
+package hardening
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+func TestTheFilesWeWrite(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	golden(t, "00-k3sedge.conf", dropInText(p))
+	golden(t, "99-k3sedge.cfg", cloudText)
+	golden(t, "nftables.conf", nftConfigText)
+	golden(t, "nftables.service.conf", nftUnitText)
+	golden(t, "90-k3sedge.conf", sysctlText())
+}
+
+// sshd itself has to understand the drop-in and do what it says.
+func TestRealSshdObeysTheDropIn(t *testing.T) {
+	t.Parallel()
+	sshd, err := exec.LookPath("/usr/sbin/sshd")
+	if err != nil {
+		t.Skip("sshd is not installed: the drop-in is compared with its golden file only")
+	}
+	p := testPolicy(t)
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
+		t.Fatalf("make host key: %v: %s", err, out)
+	}
+	config := filepath.Join(dir, "sshd_config")
+	content := "HostKey " + key + "\n" + dropInText(p) + "PasswordAuthentication yes\nPermitRootLogin yes\n"
+	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), sshd, "-t", "-f", config).CombinedOutput(); err != nil {
+		if strings.Contains(string(out), "Missing privilege separation directory") {
+			t.Skipf("sshd cannot run here: %s", out)
+		}
+		t.Fatalf("sshd -t: %v: %s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), sshd, "-T", "-f", config, "-C", "user=root,addr=203.0.113.7,host=x").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(out), "\n")
+	for _, s := range sshSettings(p) {
+		if !slices.Contains(lines, s.key()+" "+s.want) {
+			t.Errorf("sshd -T does not say %s %s", s.key(), s.want)
+		}
+	}
+}
+
+func TestWhatOverrulesOursIsPutAsideOrNamed(t *testing.T) {
+	t.Parallel()
+	early, late := sshdDropIns+"/00-a.conf", sshdDropIns+"/50-cloud-init.conf"
+	yes := facts.Origin{Key: "passwordauthentication", Value: "yes", Line: 1}
+	in := func(file, match string) facts.Origin { o := yes; o.File, o.Match = file, match; return o }
+	tests := []struct {
+		name    string
+		origins []facts.Origin
+		aside   []string
+		blocked string
+	}{
+		{"earlier drop-in", []facts.Origin{in(early, "")}, []string{early}, ""},
+		{"later drop-in", []facts.Origin{in(late, "")}, nil, ""},
+		{"Match in a drop-in", []facts.Origin{in(late, "User bob")}, []string{late}, ""},
+		{"Match in sshd_config", []facts.Origin{in(sshdConfig, "User bob")}, nil, sshdConfig + ":1: passwordauthentication yes (in Match User bob)"},
+		{"before the Include", []facts.Origin{in(sshdConfig, "")}, nil, "take out " + sshdConfig + ":1"},
+		{"a drop-in with the port", []facts.Origin{in(early, ""), {Key: "port", Value: "2222", File: early, Line: 2}}, nil, "also sets port"},
+		{"everybody, anywhere", []facts.Origin{{Key: "allowusers", Value: "*", File: late, Line: 3}}, []string{late}, ""},
+		{"something else", []facts.Origin{{Key: "usepam", Value: "yes", File: early, Line: 1}}, nil, ""},
+	}
+	for _, tt := range tests {
+		p := testPolicy(t)
+		f := stock(t, p)
+		f.SSHD.Origins = append([]facts.Origin{include()}, tt.origins...)
+		if tt.name == "before the Include" {
+			slices.Reverse(f.SSHD.Origins)
+		}
+		m := mendSSHD(f, p)
+		var aside []string
+		for _, change := range m.Files {
+			if change.Absent {
+				aside = append(aside, change.Path)
+			}
+		}
+		if !slices.Equal(aside, tt.aside) {
+			t.Errorf("%s: put aside %q, wanted %q", tt.name, aside, tt.aside)
+		}
+		if text := strings.Join(m.Blocked, "\n"); !strings.Contains(text, tt.blocked) || (text == "") != (tt.blocked == "") {
+			t.Errorf("%s: blocked %q, wanted %q", tt.name, text, tt.blocked)
+		}
+	}
+}
+
+func TestOnceOursIsThereItsPlaceInTheOrderDecides(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	other := facts.Origin{Key: "permitrootlogin", Value: "yes", File: "/etc/ssh/site.conf", Line: 4}
+	f.SSHD.Origins = append([]facts.Origin{other}, f.SSHD.Origins...)
+	if m := mendSSHD(f, p); len(m.Blocked) != 1 || !strings.Contains(m.Blocked[0], "/etc/ssh/site.conf:4") {
+		t.Errorf("mend %+v", m)
+	}
+}
+
+func TestTheLineThatReadsTheDropIns(t *testing.T) {
+	t.Parallel()
+	tests := map[facts.Origin]bool{
+		{Key: "include", Value: "/etc/ssh/sshd_config.d/*.conf"}:               true,
+		{Key: "include", Value: "other sshd_config.d/*.conf"}:                  true,
+		{Key: "include", Value: "/etc/ssh/sshd_config.d/*.conf", Match: "all"}: false,
+		{Key: "include", Value: "/etc/x.conf"}:                                 false,
+		{Key: "banner", Value: "/etc/ssh/sshd_config.d/*.conf"}:                false,
+	}
+	for o, want := range tests {
+		f := &facts.Facts{SSHD: &facts.SSHD{Origins: []facts.Origin{o}}}
+		if got := includeIndex(f) == 0; got != want {
+			t.Errorf("%+v: %t", o, got)
+		}
+	}
+}
+
+func FuzzOwnRules(f *testing.F) {
+	f.Add(debianNftables)
+	f.Fuzz(func(t *testing.T, config string) {
+		if n, line := ownRules(config); (n == 0) != (line == "") || flushLine(config) < 0 {
+			t.Errorf("line %d %q", n, line)
+		}
+	})
+}
+
+func TestKeysAreReportedAndNeverTakenAway(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	f.Logins[1].Keys = append(f.Logins[1].Keys, facts.Key{Fingerprint: "SHA256:x", Type: "ssh-rsa", File: "/home/admin/.ssh/authorized_keys", Line: 2})
+	loose := f.Files[sshdConfig]
+	loose.Mode = 0o664
+	f.Files[sshdConfig] = loose
+	loose = f.Files[sshdDropIn]
+	loose.UID, loose.Content = 1000, "# drifted\n"+loose.Content
+	f.Files[sshdDropIn] = loose
+	plan := PlanFor(f, p)
+	if len(plan.Blocked) != 1 || !strings.Contains(plan.Blocked[0], "authorized_keys:2") || !strings.Contains(plan.Blocked[0], "ssh.authorizedKeys") {
+		t.Errorf("blocked %q", plan.Blocked)
+	}
+	if got, ok := change(plan.Transaction, sshdConfig); !ok || got.Mode != 0o644 || got.Content != f.Files[sshdConfig].Content {
+		t.Errorf("sshd_config: %+v", got)
+	}
+	if got, ok := change(plan.Transaction, sshdDropIn); !ok || got.Content != dropInText(p) {
+		t.Errorf("drop-in: %+v", got)
+	}
+}
