@@ -142,7 +142,7 @@ func TestImageFile(t *testing.T) {
 
 func TestNumbersNeverGiveOneTwice(t *testing.T) {
 	t.Parallel()
-	n := newNumbers(inventory.Range{First: 100, Last: 102})
+	n := newNumbers(inventory.Range{First: 100, Last: 102}, 2)
 	taken := map[int]bool{101: true}
 	a, b := n.next("a", 0, taken), n.next("b", 1, taken)
 	if a != 100 || b != 102 {

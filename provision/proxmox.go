@@ -49,7 +49,7 @@ func NewProxmox(cfg Config) (*Proxmox, error) {
 	if err != nil {
 		return nil, machine.WithHint(err, "%s may be removed: it only helps to take up a run that was killed", cfg.StateDir)
 	}
-	p := &Proxmox{cfg: cfg, settings: settings, api: c, journal: j, numbers: newNumbers(settings.VMIDs), every: 150 * time.Millisecond}
+	p := &Proxmox{cfg: cfg, settings: settings, api: c, journal: j, numbers: newNumbers(settings.VMIDs, max(1, len(cfg.Cluster.Nodes))), every: 150 * time.Millisecond}
 	for pause := time.Second; pause < time.Minute; pause *= 2 {
 		p.pauses = append(p.pauses, pause)
 	}

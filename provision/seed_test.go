@@ -1,0 +1,113 @@
+package provision
+
+import (
+	"flag"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func seedCluster() inventory.Cluster {
+	return inventory.Cluster{
+		ID:      clusterID,
+		Network: inventory.Network{CIDR: netip.MustParsePrefix("10.0.0.0/24"), Gateway: netip.MustParseAddr("10.0.0.1"), DNS: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("9.9.9.9")}},
+		SSH:     inventory.SSH{User: "admin", AuthorizedKeys: []string{"ssh-ed25519 AAAAoperator me@desk"}},
+	}
+}
+
+func TestSeedDocuments(t *testing.T) {
+	t.Parallel()
+	c, n := seedCluster(), inventory.Node{Name: "edge-1", Address: netip.MustParseAddr("10.0.0.11")}
+	key := keyPair{Public: "ssh-ed25519 AAAApublic", private: []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----\n")}
+	six := c
+	six.Network = inventory.Network{CIDR: netip.MustParsePrefix("fd00:1::/64"), Gateway: netip.MustParseAddr("fd00:1::1"), DNS: []netip.Addr{netip.MustParseAddr("fd00:1::1")}}
+	for name, doc := range map[string]any{
+		"user-data":       userDataFor(c, n, key, c.SSH.AuthorizedKeys),
+		"network-config":  networkFor(c.Network, n),
+		"network-config6": networkFor(six.Network, inventory.Node{Address: netip.MustParseAddr("fd00:1::11")}),
+	} {
+		got, err := yaml.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join("testdata", name+".golden.yaml")
+		if *update {
+			if err := os.WriteFile(file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil || string(got) != string(want) {
+			t.Errorf("%s differs from %s (%v):\n%s", name, file, err, got)
+		}
+	}
+}
+
+// TestInstanceIDDependsOnNothingButTheMark: another one would make cloud-init
+// delete the host keys.
+func TestInstanceIDDependsOnNothingButTheMark(t *testing.T) {
+	t.Parallel()
+	a, b := mark{clusterID, "edge-1"}.hash(), mark{clusterID, "edge-2"}.hash()
+	if a == b || a != "6fd05940b17c4785" {
+		t.Errorf("hashes %s, %s", a, b)
+	}
+}
+
+func TestAuthorizedKeys(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "id.pub")
+	if err := os.WriteFile(file, []byte("# mine\nssh-ed25519 A me\n\nssh-rsa B\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := authorizedKeys([]string{"ssh-ed25519 C", "file:" + file})
+	if err != nil || strings.Join(keys, "|") != "ssh-ed25519 C|ssh-ed25519 A me|ssh-rsa B" {
+		t.Errorf("%q, %v", keys, err)
+	}
+	for _, bad := range [][]string{nil, {"file:/nonexistent"}, {"file:" + os.DevNull}} {
+		if _, err := authorizedKeys(bad); err == nil || !strings.Contains(hintOf(err), "ssh.authorizedKeys") {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+// TestKeyPairIsReadByOpenSSH: sshd must accept the private key as it is, and
+// see the public key that we pin.
+func TestKeyPairIsReadByOpenSSH(t *testing.T) {
+	t.Parallel()
+	tool, err := exec.LookPath("ssh-keygen")
+	if err != nil {
+		t.Skip("no ssh-keygen here")
+	}
+	for range 3 {
+		key, err := newKeyPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(file, key.private, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), tool, "-y", "-f", file).CombinedOutput()
+		if err != nil || publicPart(string(out)) != key.Public {
+			t.Errorf("ssh-keygen says %q, %v; want %q", out, err, key.Public)
+		}
+		out, err = exec.CommandContext(t.Context(), tool, "-l", "-f", file).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "SHA256:"+fingerprint(key.Public)+" ") {
+			t.Errorf("fingerprint %q, %v; want %q", out, err, fingerprint(key.Public))
+		}
+	}
+	for _, bad := range []string{"", "ssh-ed25519", "ssh-ed25519 ???"} {
+		if fingerprint(bad) != "" {
+			t.Errorf("%q has a fingerprint", bad)
+		}
+	}
+}
