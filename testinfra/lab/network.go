@@ -92,7 +92,8 @@ func (l *Lab) unplug(ctx context.Context, namespace string) error {
 	if _, err := run(ctx, "ip", "-n", namespace, "link", "del", "eth0"); err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, err := run(ctx, "ip", "netns", "del", namespace); err != nil {
+	// Two may clear up behind the same machine: who watched it and `down`.
+	if _, err := run(ctx, "ip", "netns", "del", namespace); err != nil && namespaceExists(namespace) {
 		return fmt.Errorf("remove namespace: %w", err)
 	}
 	return nil
