@@ -3,6 +3,7 @@ package fakepve
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -171,6 +172,9 @@ func parseNet(text string) (nic, error) {
 	delete(p.values, "macaddr")
 	if n.model == "" {
 		return n, fmt.Errorf("net: property 'model' is missing and it is not optional")
+	}
+	if !slices.Contains(netModels(), n.model) {
+		return n, fmt.Errorf("model: value '%s' does not have a value in the enumeration '%s'", n.model, joined(netModels()))
 	}
 	if n.mac != "" && !macForm.MatchString(n.mac) {
 		return n, fmt.Errorf("macaddr: value does not look like a valid unicast MAC address")

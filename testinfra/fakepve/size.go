@@ -10,23 +10,19 @@ const gib = int64(1) << 30
 
 // parseSize reads 20G, 512M, 1.5T or plain bytes.
 func parseSize(text string) (int64, error) {
+	if !sizeForm.MatchString(text) || text[0] == '+' {
+		return 0, fmt.Errorf("size '%s' is not valid", text)
+	}
 	unit := int64(1)
-	if i := strings.IndexByte("KMGT", lastByte(text)); i >= 0 {
+	if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
 		unit <<= 10 * (i + 1)
 		text = text[:len(text)-1]
 	}
 	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || n < 0 || n*float64(unit) >= 1<<62 {
+	if err != nil || n*float64(unit) >= 1<<62 {
 		return 0, fmt.Errorf("size '%s' is not valid", text)
 	}
 	return int64(n * float64(unit)), nil
-}
-
-func lastByte(text string) byte {
-	if text == "" {
-		return 0
-	}
-	return text[len(text)-1]
 }
 
 // formatSize writes a size as a drive's size= does: in the largest unit that
