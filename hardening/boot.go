@@ -28,7 +28,7 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 	if equal, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own); !equal {
 		wrong = append(wrong, "kernel: another table inet k3sedge than the next boot will load")
 	}
-	return decide(wrong, fmt.Sprintf("%d gaps", len(wrong)), nftUnit+" enabled, and its file makes the table that runs")
+	return decide(wrong, fmt.Sprintf("gaps: %d", len(wrong)), nftUnit+" enabled, and its file makes the table that runs")
 }
 
 // mendBoot enables the unit and does not start it: the running table comes by
@@ -111,7 +111,7 @@ func checkFlush(f *facts.Facts, _ Policy) Verdict {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", unit, u.State))
 		}
 	}
-	return decide(wrong, fmt.Sprintf("%d ways", len(wrong)), "no `flush ruleset`, no other firewall manager enabled")
+	return decide(wrong, fmt.Sprintf("ways to a flush: %d", len(wrong)), "no `flush ruleset`, no other firewall manager enabled")
 }
 
 func mendFlush(f *facts.Facts, _ Policy) Mend {

@@ -89,7 +89,7 @@ func checkTable(f *facts.Facts, _ Policy) Verdict {
 	case f.Firewall.Wanted == nil:
 		return unknown("the agent could not try the wanted ruleset")
 	case f.Firewall.Own == nil:
-		return decide([]string{"no table inet k3sedge; there is: " + strings.Join(f.Firewall.Foreign, ", ")}, "no table", want)
+		return decide([]string{fmt.Sprintf("no table inet k3sedge; tables of others: %q", f.Firewall.Foreign)}, "no table", want)
 	}
 	if equal, differences := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own); !equal {
 		return decide(append([]string{"table inet k3sedge in the kernel:"}, differences...), "a modified table", want)

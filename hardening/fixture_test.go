@@ -78,7 +78,7 @@ const tableFile = "testdata/table.json"
 
 // The fixture is what this kernel makes of the rendered ruleset. It does not
 // run in parallel, so that -update is done before anybody reads.
-func TestTheTableFixture(t *testing.T) {
+func TestGoldenTable(t *testing.T) {
 	table, err := firewall.Scratch(t.Context(), testPolicy(t).Ruleset)
 	if err != nil {
 		t.Skipf("making the table needs root and nft: %v", err)

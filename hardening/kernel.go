@@ -67,7 +67,7 @@ func checkSysctls(f *facts.Facts, settings []sysctlSetting, optional []string) V
 			wrong = append(wrong, fmt.Sprintf("/proc/sys: %s = %s", s.key, is.Value))
 		}
 		if is.Persistent != s.want {
-			wrong = append(wrong, fmt.Sprintf("after a restart: %s = %q by %q", s.key, is.Persistent, is.Origin))
+			wrong = append(wrong, afterRestart(s.key, is))
 		}
 	}
 	for _, key := range optional {
@@ -80,6 +80,13 @@ func checkSysctls(f *facts.Facts, settings []sysctlSetting, optional []string) V
 		}
 	}
 	return decide(wrong, strings.Join(have, " "), strings.Join(want, " ")+", now and after a restart")
+}
+
+func afterRestart(key string, is facts.Sysctl) string {
+	if is.Origin == "" {
+		return "after a restart: no file sets " + key
+	}
+	return fmt.Sprintf("after a restart: %s: %s = %s", is.Origin, key, is.Persistent)
 }
 
 func mendSysctls(f *facts.Facts, settings []sysctlSetting, optional []string) Mend {

@@ -162,7 +162,7 @@ func writeFinding(b *strings.Builder, f Finding) {
 		line("want", f.Want)
 	}
 	for _, e := range f.Evidence[:min(len(f.Evidence), shownEvidence)] {
-		line("seen", e)
+		line("seen", strings.ReplaceAll(e, "\n", "; "))
 	}
 	if more := len(f.Evidence) - shownEvidence; more > 0 {
 		line("", fmt.Sprintf("and %d more; --format json has all", more))

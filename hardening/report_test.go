@@ -9,7 +9,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-func TestTheTextOfAReport(t *testing.T) {
+func TestGoldenTextOfAReport(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	f := hardened(t, p)

@@ -140,8 +140,9 @@ func checkSettings(f *facts.Facts, p Policy, settings []sshSetting) Verdict {
 	if gap != "" {
 		return unknown(gap)
 	}
-	var wrong, have, want []string
+	var wrong, origins, have, want []string
 	for _, s := range settings {
+		before := len(wrong)
 		want = append(want, s.key()+" "+s.want)
 		for _, c := range cells {
 			values, printed := c.Settings[s.key()]
@@ -153,12 +154,12 @@ func checkSettings(f *facts.Facts, p Policy, settings []sshSetting) Verdict {
 				wrong = append(wrong, cellName(c)+": "+shown(s.key(), values))
 			}
 		}
-		if len(wrong) > 0 {
-			wrong = append(wrong, originLines(f, s.key())...)
+		if len(wrong) > before {
+			origins = append(origins, originLines(f, s.key())...)
 		}
 	}
 	slices.Sort(have)
-	return decide(wrong, strings.Join(slices.Compact(have), "; "), strings.Join(want, "; ")+" for every user from every source")
+	return decide(append(origins, wrong...), strings.Join(slices.Compact(have), "; "), strings.Join(want, "; ")+" for every user from every source")
 }
 
 // key is the keyword as sshd -T prints it.

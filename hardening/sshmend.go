@@ -109,7 +109,7 @@ func checkIntegrity(f *facts.Facts, p Policy) Verdict {
 	if !slices.ContainsFunc(f.Logins, func(l facts.Login) bool { return l.User == p.Admin }) {
 		wrong = append(wrong, "no account "+p.Admin)
 	}
-	return decide(wrong, fmt.Sprintf("%d keys, %d complaints", keys, len(wrong)),
+	return decide(wrong, fmt.Sprintf("%d keys; complaints: %d", keys, len(wrong)),
 		"root's files with mode 0600 or 0644; only the keys of ssh.authorizedKeys, none weak")
 }
 

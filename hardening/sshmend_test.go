@@ -11,7 +11,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-func TestTheFilesWeWrite(t *testing.T) {
+func TestGoldenFilesWeWrite(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	golden(t, "00-k3sedge.conf", dropInText(p))

@@ -73,7 +73,7 @@ func checkMatches(f *facts.Facts, p Policy) Verdict {
 	for _, o := range weakMatches(f, p) {
 		wrong = append(wrong, originLine(o))
 	}
-	return decide(wrong, fmt.Sprintf("%d deviations", len(wrong)), "the same answer for every user from every source")
+	return decide(wrong, fmt.Sprintf("deviations: %d", len(wrong)), "the same answer for every user from every source")
 }
 
 // weakMatches are the lines inside Match blocks that set a managed keyword to
