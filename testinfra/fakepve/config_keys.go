@@ -183,7 +183,10 @@ func parseNet(text string) (nic, error) {
 }
 
 func (n nic) String() string {
-	head := n.model + "=" + strings.ToUpper(n.mac)
+	head := n.model
+	if n.mac != "" {
+		head += "=" + strings.ToUpper(n.mac)
+	}
 	if tail := n.rest.String(); tail != "" {
 		return head + "," + tail
 	}
