@@ -211,11 +211,17 @@ func (h Host) touchUnit(ctx context.Context, u facts.UnitChange) error {
 	case "enable":
 		// Not started: the kernel has its table already.
 		return h.systemctl(ctx, "enable", u.Name)
-	case "disable", "mask":
-		return h.systemctl(ctx, u.Action, "--now", u.Name)
+	case "disable":
+		return h.systemctl(ctx, "disable", "--now", u.Name)
+	case "mask":
+		// Stopped first: systemd calls a unit failed that is masked while it runs.
+		if err := h.stop(ctx, u.Name); err != nil {
+			return err
+		}
+		return h.systemctl(ctx, "mask", u.Name)
 	}
 	// sshd would end on a configuration that it refuses. This one is real.
-	if u.Name == "ssh.service" || u.Name == "sshd.service" {
+	if slices.Contains(sshUnits(), u.Name) {
 		if valid, invalid, err := h.sshdValid(ctx); err != nil || !valid {
 			return errors.Join(fmt.Errorf("reload %s: sshd refuses its configuration: %s", u.Name, invalid), err)
 		}
@@ -227,6 +233,16 @@ func (h Host) touchUnit(ctx context.Context, u facts.UnitChange) error {
 // nothing to read, and is not started.
 func (h Host) reload(ctx context.Context, unit string) error {
 	return h.systemctl(ctx, "try-reload-or-restart", unit)
+}
+
+// stop stops a unit. One that systemd has never loaded (exit code 5) does not run.
+func (h Host) stop(ctx context.Context, unit string) error {
+	err := h.systemctl(ctx, "stop", unit)
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == 5 {
+		return nil
+	}
+	return err
 }
 
 func (h Host) systemctl(ctx context.Context, argv ...string) error {

@@ -101,7 +101,7 @@ func (h Host) startTimer(ctx context.Context, t facts.Transaction) error {
 	h.stopTimer(ctx)
 	_, err := h.Runner.Run(ctx, command(systemdRun, "--quiet", "--collect", "--unit="+rollbackUnit,
 		"--description=Take back the unconfirmed change "+t.ID+" of k3sedge",
-		fmt.Sprintf("--on-active=%ds", t.Window), "--timer-property=AccuracySec=1s",
+		fmt.Sprintf("--on-active=%ds", t.Window), "--timer-property=AccuracySec=100ms",
 		"--property=Restart=on-failure", "--property=RestartSec=5s",
 		"--", h.path(agentFile), "rollback", t.ID))
 	if err != nil {

@@ -54,8 +54,8 @@ func (h Host) finish(ctx context.Context, out facts.Outcome) (facts.Outcome, err
 	return out, errors.Join(h.disarm(ctx), h.prune())
 }
 
-// restore is one attempt to go back. After a reboot there is no table and no
-// running unit to bring back: the restored files decide what starts.
+// restore is one attempt to go back. After a reboot the boot's own start of
+// units is put right instead of the units themselves.
 type restore struct {
 	host     Host
 	sameBoot bool
@@ -156,13 +156,31 @@ func (r *restore) unit(ctx context.Context, u savedUnit) {
 	case u.Action == "enable" && u.State == "disabled":
 		r.note(r.host.systemctl(ctx, "disable", u.Name))
 	}
-	if !r.sameBoot {
-		return
-	}
 	switch {
-	case u.Action == "reload":
+	case !r.sameBoot && u.Action == "enable" && u.State == "disabled":
+		r.note(r.host.cancelStart(ctx, u.Name))
+	case !r.sameBoot && u.Active == "active" && u.Action != "enable" && u.Action != "reload":
+		// Waiting for it would be waiting for the boot that waits for us.
+		r.note(r.host.systemctl(ctx, "start", "--no-block", u.Name))
+	case r.sameBoot && u.Action == "reload":
 		r.note(r.host.reload(ctx, u.Name))
-	case u.Active == "active" && u.Action != "enable":
+	case r.sameBoot && u.Active == "active" && u.Action != "enable":
 		r.note(r.host.systemctl(ctx, "start", u.Name))
 	}
+}
+
+// cancelStart takes a unit out of the queue of the boot that has begun. It is
+// never stopped: stopping Debian's nftables.service empties the ruleset.
+func (h Host) cancelStart(ctx context.Context, unit string) error {
+	jobs, err := h.Runner.Run(ctx, command(systemctl, "list-jobs", "--no-legend", "--plain"))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(jobs) {
+		job := strings.Fields(line)
+		if len(job) == 4 && job[1] == unit && job[2] == "start" && job[3] == "waiting" {
+			return h.systemctl(ctx, "cancel", job[0])
+		}
+	}
+	return nil
 }

@@ -104,6 +104,8 @@ func checkPath(p string) error {
 	return nil
 }
 
+func sshUnits() []string { return []string{"ssh.service", "sshd.service", "ssh.socket"} }
+
 // checkUnits refuses what would empty the kernel's whole ruleset: reloading or
 // stopping Debian's nftables.service does, and K3s' rules would go with it.
 func checkUnits(units []facts.UnitChange) error {
@@ -116,6 +118,8 @@ func checkUnits(units []facts.UnitChange) error {
 			errs = append(errs, fmt.Errorf("unit %s: action %q: want reload, enable, disable or mask", u.Name, u.Action))
 		case u.Name == nftablesUnit && u.Action != "enable":
 			errs = append(errs, fmt.Errorf("unit %s: %s would flush the tables of others", u.Name, u.Action))
+		case slices.Contains(sshUnits(), u.Name) && (u.Action == "disable" || u.Action == "mask"):
+			errs = append(errs, fmt.Errorf("unit %s: %s would close the only way in", u.Name, u.Action))
 		}
 	}
 	return errors.Join(errs...)
