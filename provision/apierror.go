@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -68,7 +69,8 @@ func isAbsent(err error) bool {
 
 // newAPIError keeps the status line and the body, both of which carry the
 // reason in some version of Proxmox.
-func newAPIError(method, path string, status int, reason string, body []byte) *APIError {
+func newAPIError(req *http.Request, res *http.Response, body []byte) *APIError {
+	_, reason, _ := strings.Cut(res.Status, " ")
 	var answer struct {
 		Message string         `json:"message"`
 		Errors  map[string]any `json:"errors"`
@@ -83,7 +85,7 @@ func newAPIError(method, path string, status int, reason string, body []byte) *A
 		parts = append(parts, strings.TrimSpace(string(body[:min(len(body), 500)])))
 	}
 	parts = slices.DeleteFunc(slices.Compact(parts), func(s string) bool { return s == "" })
-	return &APIError{Method: method, Path: path, Status: status, Message: strings.Join(parts, "; ")}
+	return &APIError{Method: req.Method, Path: strings.TrimPrefix(req.URL.Path, "/api2/json"), Status: res.StatusCode, Message: strings.Join(parts, "; ")}
 }
 
 var errNoAnswer = errors.New("no answer in time")

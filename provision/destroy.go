@@ -98,18 +98,11 @@ func (p *Proxmox) Destroy(ctx context.Context, doomed []Doomed) error {
 
 func (p *Proxmox) destroy(ctx context.Context, d Doomed) error {
 	h := p.hands(inventory.Node{Name: d.Node})
-	s, err := h.inspect(ctx, d.VMID)
-	if err == nil && (!s.Present || s.Note.Mark.String() != d.Mark || s.Config.Name != d.Name) {
-		err = h.notOurs(d.VMID, s.Config.Name, s.Note.Mark.text())
-	}
+	s, err := h.condemned(ctx, d)
 	if err != nil {
 		return fmt.Errorf("destroy VM %d: %w", d.VMID, err)
 	}
-	status, err := p.api.VMStatus(ctx, d.VMID)
-	if err != nil {
-		return fmt.Errorf("destroy VM %d: %w", d.VMID, err)
-	}
-	if status.Running() {
+	if s.Running {
 		if err := h.act(ctx, verbStop, d.VMID, func(ctx context.Context) (UPID, error) { return p.api.Stop(ctx, d.VMID) }); err != nil {
 			return err
 		}
@@ -127,4 +120,18 @@ func (p *Proxmox) destroy(ctx context.Context, d Doomed) error {
 		return fmt.Errorf("forget the host key of %s: %w", d.Node, err)
 	}
 	return nil
+}
+
+// condemned looks whether the VM is still the one of the plan.
+func (h *hands) condemned(ctx context.Context, d Doomed) (sight, error) {
+	s, err := h.inspect(ctx, d.VMID)
+	if err != nil {
+		return sight{}, err
+	}
+	if !s.Present || s.Note.Mark.String() != d.Mark || s.Config.Name != d.Name {
+		return sight{}, h.notOurs(d.VMID, s.Config.Name, s.Note.Mark.text())
+	}
+	status, err := h.api.VMStatus(ctx, d.VMID)
+	s.Running = status.Running()
+	return s, err
 }

@@ -37,11 +37,12 @@ func buildISO(label string, made time.Time, files []isoFile) ([]byte, error) {
 	slices.SortFunc(files, func(a, b isoFile) int { return strings.Compare(isoName(a.Name), isoName(b.Name)) })
 	var root, data bytes.Buffer
 	made = made.UTC()
-	root.Write(isoRecord("\x00", sectorRoot, sector, made, slices.Concat(suspStart(), rockRidgeMode(modeDirectory, 2), rockRidgeName(""), suspExtension())))
-	root.Write(isoRecord("\x01", sectorRoot, sector, made, rockRidgeMode(modeDirectory, 2)))
+	self := slices.Concat(suspStart(), rockRidgeMode(modeDirectory, 2), rockRidgeName(""), suspExtension())
+	root.Write(isoEntry{"\x00", sectorRoot, sector, self}.record(made))
+	root.Write(isoEntry{"\x01", sectorRoot, sector, rockRidgeMode(modeDirectory, 2)}.record(made))
 	for _, f := range files {
 		at := sectorFiles + data.Len()/sector
-		root.Write(isoRecord(isoName(f.Name), at, len(f.Content), made, slices.Concat(rockRidgeMode(modeFile, 1), rockRidgeName(f.Name))))
+		root.Write(isoEntry{isoName(f.Name), at, len(f.Content), slices.Concat(rockRidgeMode(modeFile, 1), rockRidgeName(f.Name))}.record(made))
 		data.Write(f.Content)
 		data.Write(make([]byte, -len(f.Content)&(sector-1)))
 	}
@@ -78,7 +79,7 @@ func isoVolume(label string, sectors int, made time.Time) []byte {
 	b.Write(make([]byte, 4))
 	b.Write(binary.BigEndian.AppendUint32(nil, sectorPathBE))
 	b.Write(make([]byte, 4))
-	b.Write(isoRecord("\x00", sectorRoot, sector, made, nil))
+	b.Write(isoEntry{"\x00", sectorRoot, sector, nil}.record(made))
 	b.WriteString(padded("", 128*4+37*3)) // set, publisher, preparer, application, three files
 	stamp := made.Format("20060102150405") + "00\x00"
 	none := strings.Repeat("0", 16) + "\x00"
@@ -96,23 +97,30 @@ func isoPathTable(order binary.ByteOrder) []byte {
 	return b
 }
 
-// isoRecord is one entry of a directory. extra holds the Rock Ridge fields.
-func isoRecord(name string, at, size int, made time.Time, extra []byte) []byte {
+// isoEntry is one entry of a directory. Its first two names are the directory
+// itself and the one above it.
+type isoEntry struct {
+	name     string
+	at, size int    // first sector, bytes
+	extra    []byte // the Rock Ridge fields
+}
+
+func (e isoEntry) record(made time.Time) []byte {
 	flags := byte(0)
-	if name == "\x00" || name == "\x01" {
+	if e.name == "\x00" || e.name == "\x01" {
 		flags = 2 // a directory
 	}
 	var b bytes.Buffer
 	b.Write([]byte{0, 0})
-	b.Write(both32(at))
-	b.Write(both32(size))
+	b.Write(both32(e.at))
+	b.Write(both32(e.size))
 	b.Write([]byte{byte(made.Year() - 1900), byte(made.Month()), byte(made.Day()), byte(made.Hour()), byte(made.Minute()), byte(made.Second()), 0})
 	b.Write([]byte{flags, 0, 0})
 	b.Write(both16(1))
-	b.WriteByte(byte(len(name)))
-	b.WriteString(name)
+	b.WriteByte(byte(len(e.name)))
+	b.WriteString(e.name)
 	b.Write(make([]byte, b.Len()&1))
-	b.Write(extra)
+	b.Write(e.extra)
 	b.Write(make([]byte, b.Len()&1))
 	out := b.Bytes()
 	out[0] = byte(len(out))

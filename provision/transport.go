@@ -84,8 +84,7 @@ func (t *transport) once(req *http.Request) (*http.Response, error) {
 		return nil, lost(ctx, req, fmt.Errorf("read the answer: %w", err))
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		_, reason, _ := strings.Cut(res.Status, " ")
-		e := newAPIError(req.Method, strings.TrimPrefix(req.URL.Path, "/api2/json"), res.StatusCode, reason, body)
+		e := newAPIError(req, res, body)
 		e.Message = t.secrets.Replace(e.Message)
 		return nil, e
 	}
