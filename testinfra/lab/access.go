@@ -65,27 +65,39 @@ func typed(a *fakepve.Access, line string) error {
 	if len(words) < 4 || words[0] != "pveum" {
 		return errors.New("not a pveum command")
 	}
-	rest := words[3:]
-	switch strings.Join(words[1:3], " ") {
-	case "pool add":
-		a.Pools = append(a.Pools, rest[0])
-	case "user add":
-		a.Users = append(a.Users, rest[0])
-	case "role add":
-		if len(rest) != 3 || rest[1] != "--privs" {
-			return errors.New("want NAME --privs LIST")
-		}
-		a.Roles[rest[0]] = strings.Fields(strings.ReplaceAll(rest[2], ",", " "))
-	case "user token":
-		if len(rest) < 3 || rest[0] != "add" || !slices.Equal(rest[3:], []string{"--privsep", "1"}) {
-			return errors.New("want add USER NAME --privsep 1")
-		}
-		a.Tokens = append(a.Tokens, fakepve.Token{ID: rest[1] + "!" + rest[2], PrivSep: true})
-	case "acl modify":
-		return typedGrant(a, rest)
-	default:
+	order, known := orders()[words[1]+" "+words[2]]
+	if !known {
 		return errors.New("not taught")
 	}
+	return order(a, words[3:])
+}
+
+// orders are the pveum commands that were taught, with what does them.
+func orders() map[string]func(*fakepve.Access, []string) error {
+	return map[string]func(*fakepve.Access, []string) error{
+		"pool add":   func(a *fakepve.Access, rest []string) error { a.Pools = append(a.Pools, rest[0]); return nil },
+		"user add":   func(a *fakepve.Access, rest []string) error { a.Users = append(a.Users, rest[0]); return nil },
+		"user token": typedToken,
+		"role add":   typedRole,
+		"acl modify": typedGrant,
+	}
+}
+
+// typedRole does what `pveum role add` says.
+func typedRole(a *fakepve.Access, rest []string) error {
+	if len(rest) != 3 || rest[1] != "--privs" {
+		return errors.New("want NAME --privs LIST")
+	}
+	a.Roles[rest[0]] = strings.Fields(strings.ReplaceAll(rest[2], ",", " "))
+	return nil
+}
+
+// typedToken does what `pveum user token add` says.
+func typedToken(a *fakepve.Access, rest []string) error {
+	if len(rest) < 3 || rest[0] != "add" || !slices.Equal(rest[3:], []string{"--privsep", "1"}) {
+		return errors.New("want add USER NAME --privsep 1")
+	}
+	a.Tokens = append(a.Tokens, fakepve.Token{ID: rest[1] + "!" + rest[2], PrivSep: true})
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
 )
 
@@ -78,10 +79,23 @@ func (d *daemon) control() http.Handler {
 	return mux
 }
 
+// refusal is an error on its way to the caller. The stand-in's have the same
+// form, without a hint.
+type refusal struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
 // reply answers with a document or with the error's words.
 func reply(w http.ResponseWriter, answer any, err error) {
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		refused := refusal{Message: err.Error()}
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) {
+			refused.Hint = hinted.Hint()
+		}
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(refused)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -160,7 +174,7 @@ func (l *Lab) call(ctx context.Context, method, path string, body, result any) e
 		return fmt.Errorf("ask the lab's daemon: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
-		return errors.New(strings.TrimSpace(string(answer)))
+		return refusedBy(answer)
 	}
 	if result == nil {
 		return nil
@@ -169,4 +183,17 @@ func (l *Lab) call(ctx context.Context, method, path string, body, result any) e
 		return fmt.Errorf("read the daemon's answer: %w", err)
 	}
 	return nil
+}
+
+// refusedBy makes an error of an answer that is not a success.
+func refusedBy(answer []byte) error {
+	var r refusal
+	if json.Unmarshal(answer, &r) != nil || r.Message == "" {
+		return errors.New(strings.TrimSpace(string(answer)))
+	}
+	err := errors.New(strings.TrimSpace(r.Message))
+	if r.Hint == "" {
+		return err
+	}
+	return machine.WithHint(err, "%s", r.Hint)
 }

@@ -156,3 +156,21 @@ func TestCommandsNeedALabThatIsUp(t *testing.T) {
 		}
 	}
 }
+
+func TestTheProjectSaysEverything(t *testing.T) {
+	t.Parallel()
+	s := Status{Name: "edge", TLSPin: "sha256/pin", ImageChecksum: "sha512:sum"}
+	want := cluster(s, "ssh-ed25519 AAAA", "/p")
+	data, err := encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"gateway: 10.77.0.1", "cidr: 10.77.0.0/24", "address: 10.77.0.11", "tlsPin: sha256/pin", "checksum: sha512:sum",
+		"endpoint: https://10.77.0.3:8006", "secret: file:/p/proxmox-token", "- 10.77.0.2/32", "- /p/id_ed25519",
+	} {
+		if !strings.Contains(string(data), line) {
+			t.Errorf("%q is not in\n%s", line, data)
+		}
+	}
+}

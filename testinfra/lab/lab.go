@@ -193,7 +193,7 @@ func (l *Lab) commandIn(ctx context.Context, namespace string, argv []string) (*
 		return nil, machine.WithHint(err, "k3sedge-lab --name %s up", l.plan.name)
 	}
 	cmd := exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", namespace}, argv...)...)
-	cmd.Env = append(os.Environ(), l.environment()...)
+	cmd.Env = append(cmd.Environ(), l.environment()...)
 	cmd.WaitDelay = 2 * time.Second
 	return cmd, nil
 }

@@ -47,7 +47,7 @@ func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error
 		return inventory.Cluster{}, err
 	}
 	c := cluster(s, strings.TrimSpace(string(public)), dir)
-	document, err := yaml.Marshal(c)
+	document, err := encode(c)
 	if err != nil {
 		return inventory.Cluster{}, fmt.Errorf("write project: %w", err)
 	}
@@ -77,6 +77,31 @@ func cluster(s Status, publicKey, dir string) inventory.Cluster {
 			{Name: "edge-2", Role: inventory.Agent, Address: netip.MustParseAddr("10.77.0.12")},
 		},
 	}
+}
+
+// encode writes k3sedge.yaml. The encoder takes every address for an empty
+// struct and leaves out a gateway that may be left out, so it is put back.
+func encode(c inventory.Cluster) ([]byte, error) {
+	var document yaml.Node
+	if err := document.Encode(c); err != nil {
+		return nil, err
+	}
+	network := value(&document, "network")
+	if network != nil && value(network, "gateway") == nil {
+		network.Content = append(network.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "gateway"},
+			&yaml.Node{Kind: yaml.ScalarNode, Value: c.Network.Gateway.String()})
+	}
+	return yaml.Marshal(&document)
+}
+
+// value is what a key of a mapping stands for, or nil.
+func value(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
 }
 
 // writeProject writes the files of a project, or none if one is there.
