@@ -62,7 +62,9 @@ func TestEachRightIsNeeded(t *testing.T) {
 	}{
 		{"VM.Allocate", "Permission check failed", "POST", "/nodes/pve/qemu", "vmid=9001 pool=k3sedge memory=512"},
 		{"VM.Config.Memory", "(/vms/9001, VM.Config.Memory)", "POST", "/nodes/pve/qemu", "vmid=9001 pool=k3sedge memory=512"},
-		{"VM.Config.Disk", "(/vms/9001, VM.Config.Disk)", "POST", "/nodes/pve/qemu", "vmid=9001 pool=k3sedge scsi0=local-lvm:1"},
+		{"VM.Config.Disk", "(/vms/9000, VM.Config.Disk)", "PUT", "/nodes/pve/qemu/9000/config", "scsi0=local-lvm:1"},
+		{"VM.Config.HWType", "(/vms/9001, VM.Config.HWType)", "POST", "/nodes/pve/qemu", "vmid=9001 pool=k3sedge serial0=socket"},
+		{"VM.Config.Options", "(/vms/9000, VM.Config.Options)", "PUT", "/nodes/pve/qemu/9000/config", "tags=k3sedge"},
 		{"VM.Config.CDROM", "(/vms/9000, VM.Config.CDROM)", "PUT", "/nodes/pve/qemu/9000/config", "scsi1=none,media=cdrom"},
 		{"VM.Config.HWType", "(/vms/9000, VM.Config.HWType)", "PUT", "/nodes/pve/qemu/9000/config", "serial0=socket"},
 		{"VM.PowerMgmt", "(/vms/9000, VM.PowerMgmt)", "POST", "/nodes/pve/qemu/9000/status/start", ""},

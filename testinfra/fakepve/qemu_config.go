@@ -3,6 +3,7 @@ package fakepve
 import (
 	"context"
 	"crypto/sha1"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -195,7 +196,7 @@ func configNow(c *call) (any, error) {
 		return nil, err
 	}
 	t := &running{srv: c.srv, task: &task{}}
-	return nil, c.srv.lockVM(c.ctx, c.vmid(), func() error { return c.srv.apply(c.ctx, t, c.vmid(), e) })
+	return nil, c.srv.lockVM(c.ctx, c.vmid(), func() error { return c.apply(c.ctx, t, e) })
 }
 
 func configLater(c *call) (any, error) {
@@ -206,14 +207,15 @@ func configLater(c *call) (any, error) {
 	id := c.vmid()
 	return c.spawn("qmconfig", c.vars["vmid"], func(ctx context.Context, t *running) error {
 		t.say("update VM %d: %s", id, strings.Join(slices.Sorted(maps.Keys(e.set)), " "))
-		return c.srv.lockVM(ctx, id, func() error { return c.srv.apply(ctx, t, id, e) })
+		return c.srv.lockVM(ctx, id, func() error { return c.apply(ctx, t, e) })
 	})
 }
 
 // apply makes new disks and writes the change: at once, or as pending for what
 // a running machine cannot take.
-func (s *Server) apply(ctx context.Context, t *running, vmid int, e edit) error {
-	if err := s.editable(vmid, e); err != nil {
+func (c *call) apply(ctx context.Context, t *running, e edit) error {
+	s, vmid := c.srv, c.vmid()
+	if err := errors.Join(s.editable(vmid, e), c.mayEdit(e)); err != nil {
 		return err
 	}
 	values, err := s.makeDisks(ctx, t, vmid, e.set)

@@ -43,6 +43,14 @@ func createVM(c *call) (any, error) {
 	if err := c.mayAll(id, pool, config); err != nil {
 		return nil, err
 	}
+	for name, value := range config {
+		if driveKey.MatchString(name) {
+			continue
+		}
+		if err := c.mayTouch(id, pool, name, value); err != nil {
+			return nil, err
+		}
+	}
 	vmid := c.args.number("vmid", 0)
 	taken := die("unable to create VM %d - VM %d already exists on node '%s'", vmid, vmid, c.srv.opts.Node)
 	if err := c.srv.claim(vmid, "create", taken); err != nil {
@@ -90,7 +98,7 @@ func (c *call) mayAll(vmid, pool string, config map[string]string) error {
 		return err
 	}
 	for _, name := range names {
-		if err := c.mayUseValue(vmid, pool, name, config[name]); err != nil {
+		if err := c.mayUseValue(vmid, name, config[name]); err != nil {
 			return err
 		}
 	}

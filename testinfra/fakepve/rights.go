@@ -2,6 +2,8 @@ package fakepve
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,24 +34,18 @@ func (c *call) mayConfigure(vmid, pool string, names []string) error {
 	return nil
 }
 
-// mayUseValue checks what depends on the value: drives, bridges, serial ports.
-func (c *call) mayUseValue(vmid, pool, name, value string) error {
+// mayUseValue checks the right to what a value names: storages, volumes,
+// bridges.
+func (c *call) mayUseValue(vmid, name, value string) error {
 	switch {
 	case driveKey.MatchString(name):
-		return c.mayUseDrive(vmid, pool, name, value)
+		return c.mayUseDrive(vmid, name, value)
 	case netKey.MatchString(name):
 		n, err := parseNet(value)
 		if err != nil {
 			return invalid(name, err.Error())
 		}
 		return c.mayUseBridge(n)
-	case serialKey.MatchString(name):
-		if value != "socket" {
-			return die("only root can set '%s' config for real devices", name)
-		}
-		return c.checkVM(vmid, pool, hwType)
-	case name == "tags":
-		return c.checkVM(vmid, pool, options)
 	case unusedKey.MatchString(name) || name == "cdrom":
 		return notTaught("a value for %s", name)
 	}
@@ -70,19 +66,56 @@ func (c *call) mayUseBridge(n nic) error {
 	return c.check(path, "SDN.Use")
 }
 
-// mayUseDrive checks the right to the drive, to the storage it is made on, and
-// to the volumes it names.
-func (c *call) mayUseDrive(vmid, pool, name, value string) error {
+// mayTouch checks the right to a key that depends on its value, old or new.
+// Proxmox VE does so for drives only when a machine is changed: who may create
+// one and has the storage may give it drives.
+func (c *call) mayTouch(vmid, pool, name, value string) error {
+	switch {
+	case driveKey.MatchString(name):
+		if d, err := parseDrive(value); err == nil && d.cdrom() {
+			return c.checkVM(vmid, pool, "VM.Config.CDROM")
+		}
+		return c.checkVM(vmid, pool, disk)
+	case serialKey.MatchString(name) && value != "socket":
+		return die("only root can set '%s' config for real devices", name)
+	case serialKey.MatchString(name):
+		return c.checkVM(vmid, pool, hwType)
+	case name == "tags":
+		return c.checkVM(vmid, pool, options)
+	case netKey.MatchString(name):
+		n, err := parseNet(value)
+		if err != nil {
+			return invalid(name, err.Error())
+		}
+		return c.mayUseBridge(n)
+	}
+	return nil
+}
+
+// mayEdit checks every key of a change against what it was and is to be.
+func (c *call) mayEdit(e edit) error {
+	v, err := c.srv.load(c.vmid())
+	if err != nil {
+		return err
+	}
+	old := v.merged()
+	for _, name := range append(slices.Sorted(maps.Keys(e.set)), e.remove...) {
+		for _, value := range []string{old[name], e.set[name]} {
+			if value == "" {
+				continue
+			}
+			if err := c.mayTouch(c.vars["vmid"], "", name, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *call) mayUseDrive(vmid, name, value string) error {
 	d, err := parseDrive(value)
 	if err != nil {
 		return invalid(name, err.Error())
-	}
-	priv := disk
-	if d.cdrom() {
-		priv = "VM.Config.CDROM"
-	}
-	if err := c.checkVM(vmid, pool, priv); err != nil {
-		return err
 	}
 	id, err := strconv.Atoi(vmid)
 	if err != nil {
