@@ -176,3 +176,30 @@ func TestSnapshots(t *testing.T) {
 		t.Errorf("config in the snapshot: %v", d)
 	}
 }
+
+// TestManyAtOnce makes machines side by side, as up does.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	c := start(t, Options{})
+	c.imported()
+	var upids []any
+	for _, id := range []string{"9000", "9001", "9002", "9003"} {
+		upids = append(upids, c.must(http.MethodPost, "/nodes/pve/qemu",
+			form("vmid", id, "scsi0", "local-lvm:0,import-from=local:import/debian.qcow2", "net0", "virtio,bridge=vmbr0", "start", "1")))
+	}
+	for _, upid := range upids {
+		if got := c.wait(upid); got != "OK" {
+			t.Error(got)
+		}
+	}
+	macs := map[string]bool{}
+	for _, id := range []int{9000, 9001, 9002, 9003} {
+		m, _, ok := c.srv.Memory.Started(id)
+		if macs[m.MAC] = true; !ok || m.DiskVolume == "" {
+			t.Errorf("machine %d: %+v", id, m)
+		}
+	}
+	if len(macs) != 4 {
+		t.Errorf("MACs %v", macs)
+	}
+}
