@@ -40,6 +40,7 @@ var (
 	absentText      = regexp.MustCompile(`(?i)does not exist|no such|unknown storage|not found`)
 	deniedText      = regexp.MustCompile(`Permission check failed(?: \(([^,)]+), ([^)]+)\))?`)
 	checksumText    = regexp.MustCompile(`(?i)checksum`)
+	protectedText   = regexp.MustCompile(`(?i)protection mode`)
 	fullText        = regexp.MustCompile(`(?i)no space left|insufficient free space|not enough (free )?space|out of space|quota exceeded`)
 )
 
@@ -103,6 +104,12 @@ func unreachable(address string, err error) error {
 		state = machine.Timeout
 	}
 	return &machine.UnreachableError{Address: address, State: state, Err: err}
+}
+
+// hasHint says whether somebody nearer to the cause has said what to do.
+func hasHint(err error) bool {
+	var h interface{ Hint() string }
+	return errors.As(err, &h)
 }
 
 func isNameError(err error) bool {

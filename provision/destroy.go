@@ -97,7 +97,7 @@ func (p *Proxmox) Destroy(ctx context.Context, doomed []Doomed) error {
 }
 
 func (p *Proxmox) destroy(ctx context.Context, d Doomed) error {
-	h := p.hands(inventory.Node{Name: d.Node})
+	h := p.outside(inventory.Node{Name: d.Node}, nil)
 	s, err := h.condemned(ctx, d)
 	if err != nil {
 		return fmt.Errorf("destroy VM %d: %w", d.VMID, err)
@@ -113,8 +113,11 @@ func (p *Proxmox) destroy(ctx context.Context, d Doomed) error {
 		}
 	}
 	err = h.act(ctx, verbDestroy, d.VMID, func(ctx context.Context) (UPID, error) { return p.api.DestroyVM(ctx, d.VMID) })
+	if apiErrorMatches(err, protectedText) {
+		return machine.WithHint(err, "VM %d is protected in Proxmox: take the protection off (Options) and run k3sedge down again", d.VMID)
+	}
 	if err != nil {
-		return machine.WithHint(err, "if VM %d is protected in Proxmox, take the protection off and run k3sedge down again", d.VMID)
+		return err
 	}
 	if err := p.cfg.Pins.Forget(d.Node); err != nil {
 		return fmt.Errorf("forget the host key of %s: %w", d.Node, err)

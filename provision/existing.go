@@ -34,7 +34,11 @@ func (reachable) ID() string { return "machine/ready" }
 
 // Check asks, or waits.
 func (reachable) Check(ctx context.Context, ready readiness) ([]converge.Change, error) {
-	return nil, machine.WithHint(ready(ctx), "k3sedge doctor tells more; a machine's host key is pinned by k3sedge trust NODE")
+	err := ready(ctx)
+	if err == nil || hasHint(err) {
+		return nil, err
+	}
+	return nil, machine.WithHint(err, "k3sedge doctor tells more; a machine's host key is pinned by k3sedge trust NODE")
 }
 
 // Apply has nothing to do: Check has waited.

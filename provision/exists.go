@@ -108,15 +108,20 @@ func (h *hands) createSomewhere(ctx context.Context) error {
 		if id == 0 {
 			return machine.WithHint(errRangeFull, "widen provider.proxmox.vmids (now %d to %d)", h.settings.VMIDs.First, h.settings.VMIDs.Last)
 		}
+		journaled, made := h.acts.vmid(h.node.Name)
+		known := made && journaled == id
 		err := h.create(ctx, id)
 		if !isTaken(err) {
 			return err
 		}
-		taken[id] = true
-		h.forget()
 		if s, look := h.inspect(ctx, id); look == nil && s.Present {
+			h.forget()
 			return nil // a request of a killed run has been served after all
 		}
+		if known {
+			return machine.WithHint(err, "VM %d of node %s is not to be seen on node %s: was it moved to another node of the Proxmox cluster (provider.proxmox.node), or taken out of its pool (provider.proxmox.pool)?", id, h.node.Name, h.settings.Node)
+		}
+		taken[id] = true
 	}
 }
 

@@ -144,10 +144,18 @@ func checkReady(ctx context.Context, v *view) ([]converge.Change, error) {
 		return nil, fmt.Errorf("VM %d is stopped", s.VMID)
 	}
 	if err := v.ready(ctx); err != nil {
-		return nil, machine.WithHint(fmt.Errorf("VM %d runs, but cannot be worked with: %w", s.VMID, err),
-			"look at its console: qm terminal %d on the Proxmox host; k3sedge doctor %s explains more", s.VMID, v.node.Name)
+		return nil, v.notReady(s, err)
 	}
 	return nil, nil
+}
+
+// notReady says where to look when SSH tells nothing.
+func (v *view) notReady(s sight, err error) error {
+	err = fmt.Errorf("VM %d runs, but cannot be worked with (its console: qm terminal %d on the Proxmox host): %w", s.VMID, s.VMID, err)
+	if hasHint(err) {
+		return err
+	}
+	return machine.WithHint(err, "k3sedge doctor %s tells more; when the cause is mended, run the same command again", v.node.Name)
 }
 
 func checkBlanked(ctx context.Context, v *view) ([]converge.Change, error) {

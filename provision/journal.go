@@ -143,7 +143,8 @@ func (j *journal) open(node string) []act {
 }
 
 // vmid returns the number under which a node's VM was last made, and whether
-// making it was seen to succeed.
+// making it was ever seen to succeed there. That it is made again, or that
+// this fails, takes nothing from the answer: the number stays known.
 func (j *journal) vmid(node string) (id int, made bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -152,9 +153,10 @@ func (j *journal) vmid(node string) (id int, made bool) {
 		case a.Node != node:
 		case a.Verb == verbDestroy && a.State == actDone:
 			id, made = 0, false
-		case a.Verb == verbCreate && a.State == actFailed && a.VMID == id:
-			id, made = 0, false
-		case a.Verb == verbCreate:
+		case a.Verb != verbCreate, made && a.VMID == id:
+		case a.State == actFailed && a.VMID == id:
+			id = 0
+		case a.State != actFailed:
 			id, made = a.VMID, a.State == actDone
 		}
 	}

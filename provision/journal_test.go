@@ -73,8 +73,12 @@ func TestJournalFollowsAVM(t *testing.T) {
 		{act{Verb: verbCreate, VMID: 9002, State: actIntent}, 9002, false},
 		{act{Verb: verbCreate, VMID: 9002, State: actDone}, 9002, true},
 		{act{Verb: verbStart, VMID: 9002, State: actFailed}, 9002, true},
-		{act{Verb: verbDestroy, VMID: 9002, State: actIntent}, 9002, true},
-		{act{Verb: verbDestroy, VMID: 9002, State: actDone}, 0, false},
+		{act{Verb: verbCreate, VMID: 9002, State: actIntent}, 9002, true},
+		{act{Verb: verbCreate, VMID: 9002, State: actFailed}, 9002, true},
+		{act{Verb: verbCreate, VMID: 9003, State: actIntent}, 9003, false},
+		{act{Verb: verbCreate, VMID: 9003, State: actDone}, 9003, true},
+		{act{Verb: verbDestroy, VMID: 9003, State: actIntent}, 9003, true},
+		{act{Verb: verbDestroy, VMID: 9003, State: actDone}, 0, false},
 	} {
 		tt.act.ID, tt.act.Node = j.newID(), "a"
 		write(t, j, tt.act)

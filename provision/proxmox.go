@@ -99,16 +99,22 @@ func (p *Proxmox) view(n inventory.Node, ready readiness) *view {
 	return &view{cluster: p.cfg.Cluster, settings: p.settings, node: n, api: p.api, acts: p.journal, pins: p.cfg.Pins, ready: ready}
 }
 
+// hands are those of Stages: they reach into the machine too.
 func (p *Proxmox) hands(n inventory.Node) *hands {
-	h := &hands{
-		do: p.api, journal: p.journal, pinning: p.cfg.Pins, prober: p.cfg.Prober, numbers: p.numbers,
+	if n.Name == "" {
+		return p.outside(n, nil)
+	}
+	host := p.cfg.Guests.Host(n)
+	h := p.outside(n, host.WaitReady)
+	h.host = host
+	return h
+}
+
+// outside are hands for Proxmox alone.
+func (p *Proxmox) outside(n inventory.Node, ready readiness) *hands {
+	return &hands{
+		view: p.view(n, ready),
+		do:   p.api, journal: p.journal, pinning: p.cfg.Pins, prober: p.cfg.Prober, numbers: p.numbers,
 		tasks: waiter{tasks: p.api, every: p.every}, pauses: p.pauses,
 	}
-	var ready readiness
-	if n.Name != "" {
-		h.host = p.cfg.Guests.Host(n)
-		ready = h.host.WaitReady
-	}
-	h.view = p.view(n, ready)
-	return h
 }

@@ -209,6 +209,27 @@ func TestMachineThatNeverBoots(t *testing.T) {
 	w.mustUp()
 }
 
+// TestMachineThatWasMoved: it still has its number, but we do not see it.
+func TestMachineThatWasMoved(t *testing.T) {
+	t.Parallel()
+	sample := newWorld(t, fakepve.Options{}).cluster.Provider.Proxmox
+	w := newWorld(t, fakepve.Options{Access: granted(*sample, 9)})
+	w.cluster.Nodes = w.cluster.Nodes[:1]
+	w.mustUp()
+	w.ask(func(ctx context.Context, api API) (UPID, error) { return api.Stop(ctx, 9000) })
+	w.ask(func(ctx context.Context, api API) (UPID, error) { return api.DestroyVM(ctx, 9000) })
+	if err := w.pve.AddForeignVM(9000); err != nil { // outside of the pool
+		t.Fatal(err)
+	}
+	for range 2 { // and it is not made a second time by asking again
+		_, _, err := w.up()
+		wantTrouble(t, err, []string{"9000", "provider.proxmox.node", "provider.proxmox.pool"})
+	}
+	if doomed, err := w.proxmox().DestroyPlan(t.Context()); err != nil || len(doomed) != 0 {
+		t.Errorf("%v, %v", doomed, err)
+	}
+}
+
 func TestHostKeyThatDiffers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakepve.Options{})
