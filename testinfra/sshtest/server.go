@@ -44,6 +44,7 @@ type Server struct {
 // switches is what is made to go wrong.
 type switches struct {
 	refuseLogins int
+	noRoom       int
 	hang         bool
 	frozen       bool
 	noSFTP       bool
@@ -111,6 +112,9 @@ func (s *Server) Authorize(line string) {
 // RefuseLogins refuses every key on the next n connections.
 func (s *Server) RefuseLogins(n int) { s.set(func(w *switches) { w.refuseLogins = n }) }
 
+// RefuseSessions refuses the next n sessions as sshd does beyond MaxSessions.
+func (s *Server) RefuseSessions(n int) { s.set(func(w *switches) { w.noRoom = n }) }
+
 // Hang accepts connections and says nothing, not even a banner.
 func (s *Server) Hang(on bool) { s.set(func(w *switches) { w.hang = on }) }
 
@@ -164,6 +168,17 @@ func (s *Server) set(change func(*switches)) {
 	for c := range s.conns {
 		c.freeze(s.switches.frozen)
 	}
+}
+
+// hasRoom takes the room for one more session.
+func (s *Server) hasRoom() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.switches.noRoom > 0 {
+		s.switches.noRoom--
+		return false
+	}
+	return true
 }
 
 func (s *Server) look() switches {

@@ -16,6 +16,10 @@ const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // session is one session channel: a command, or SFTP.
 func (s *Server) session(channel ssh.NewChannel) {
+	if !s.hasRoom() {
+		_ = channel.Reject(ssh.ConnectionFailed, "open failed")
+		return
+	}
 	ch, requests, err := channel.Accept()
 	if err != nil {
 		return

@@ -38,11 +38,19 @@ cat "${0%/*}/cloud-init-answer"
 exit "$(cat "${0%/*}/cloud-init-code")"
 `
 
+// id keeps to the roles, whoever runs the tests.
+const id = `#!/bin/sh
+if [ "$*" != -u ]; then
+	exec /usr/bin/id "$@"
+elif [ "$SSHTEST_ROOT" = yes ]; then
+	echo 0
+else
+	echo 1000
+fi
+`
+
 // These let somebody who is not root test what root would do.
 const (
-	idAsRoot = `#!/bin/sh
-if [ "$SSHTEST_ROOT" = yes ] && [ "$*" = -u ]; then echo 0; else exec /usr/bin/id "$@"; fi
-`
 	installAsUser = `#!/bin/sh
 skip=no
 for word; do
@@ -63,8 +71,8 @@ func newShims(t testing.TB) shims {
 	s := shims{t, t.TempDir()}
 	s.write("sudo", sudo)
 	s.write("cloud-init", cloudInit)
+	s.write("id", id)
 	if os.Geteuid() != 0 {
-		s.write("id", idAsRoot)
 		s.write("install", installAsUser)
 		s.write("stat", statAsRoot)
 	}

@@ -13,9 +13,16 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
-// maxSessions stays below sshd's default MaxSessions of 10, and leaves one
-// for SFTP.
-const maxSessions = 8
+// maxSessions stays below sshd's default MaxSessions of 10: one is for SFTP,
+// and sshd counts a session a little longer than we do.
+const maxSessions = 7
+
+// A session that sshd has no room for is asked for again, because it counts
+// one until it has reaped its process: this often, with this pause first.
+const (
+	openTries = 6
+	openPause = 10 * time.Millisecond
+)
 
 // errSilent is a connection on which nothing came back for too long.
 var errSilent = errors.New("no answer to keepalives")
@@ -114,8 +121,22 @@ type session struct {
 	link *link
 }
 
-// open opens a session, with ctx in command although the library has none.
+// open opens a session.
 func (l *link) open(ctx context.Context) (*session, error) {
+	pause := openPause
+	for try := 1; ; try++ {
+		s, err := l.openOnce(ctx)
+		var refused *xssh.OpenChannelError
+		full := errors.As(err, &refused) && refused.Reason != xssh.Prohibited
+		if !full || try == openTries || !pauseFor(ctx, pause) {
+			return s, err
+		}
+		pause *= 2
+	}
+}
+
+// openOnce has ctx in command although the library's own call has none.
+func (l *link) openOnce(ctx context.Context) (*session, error) {
 	select {
 	case l.sessions <- struct{}{}:
 	case <-l.lost:

@@ -59,9 +59,10 @@ func TestOneConnectionForEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	if opened, logins := r.server.Connections(); opened != 2 || logins != 2 {
-		t.Errorf("%d connections, %d logins after Redial", opened, logins)
-	}
+	sshtest.Eventually(t, "a second login", func() bool {
+		opened, logins := r.server.Connections()
+		return opened == 2 && logins == 2
+	})
 }
 
 func TestLostConnection(t *testing.T) {
@@ -164,6 +165,22 @@ func TestRootNeedsNoSudo(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", user, got, err, want)
 		}
+	}
+}
+
+func TestNoRoomForASession(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.host(t, quick())
+	r.server.RefuseSessions(openTries - 1)
+	if _, err := h.Run(t.Context(), command("true")); err != nil {
+		t.Error(err)
+	}
+	r.server.RefuseSessions(openTries)
+	_, err := h.Run(t.Context(), command("true"))
+	wantState(t, err, machine.Lost, "MaxSessions")
+	if got := r.server.Commands(); len(got) != 1 {
+		t.Errorf("ran %q", got)
 	}
 }
 
