@@ -59,6 +59,10 @@ func (l *Lab) networkUp(ctx context.Context) error {
 	})
 }
 
+// noDuplicates spares each boot a second of looking for somebody else with the
+// same link-local address. A machine without IPv6 has nothing to look for.
+const noDuplicates = `for f in /proc/sys/net/ipv6/conf/all /proc/sys/net/ipv6/conf/default; do [ ! -d $f ] || echo 0 > $f/accept_dad || exit 1; done`
+
 // plug makes a namespace with a cable into the LAN, eth0 inside. One of the
 // same name is replaced: rules and addresses in it must not outlive a boot.
 func (l *Lab) plug(ctx context.Context, namespace, id, mac string) error {
@@ -73,6 +77,7 @@ func (l *Lab) plug(ctx context.Context, namespace, id, mac string) error {
 	err := runAll(ctx, [][]string{
 		{"ip", "netns", "add", namespace},
 		{"ip", "-n", namespace, "link", "set", "lo", "up"},
+		{"ip", "netns", "exec", namespace, "sh", "-c", noDuplicates},
 		append(cable, "netns", namespace),
 		{"ip", "-n", lan, "link", "set", port(id), "master", bridge, "up"},
 	})
