@@ -105,10 +105,11 @@ func remaining(f *facts.Facts) time.Duration {
 	return max(0, time.Duration(f.Pending.Deadline-f.System.UnixTime)*time.Second)
 }
 
-// pause is the time between two looks while waiting for something of length d.
+// pause is the time between two looks while waiting for something of length
+// d. sshd is away for a moment while it reloads: that must not cost a second.
 func pause(d time.Duration) time.Duration {
-	const looks = 60
-	return max(d/looks, time.Millisecond)
+	const looks, longest = 60, 200 * time.Millisecond
+	return min(max(d/looks, time.Millisecond), longest)
 }
 
 // unknown is the error for a report with gaps, or nil.

@@ -111,6 +111,9 @@ func (t transact) dial(ctx context.Context, back time.Time, do func(context.Cont
 	}
 	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
 		s, err := t.host.Redial(ctx)
+		if ctx.Err() != nil && err != nil {
+			return false, "", nil // the time is up; what the last attempt met says more
+		}
 		if err != nil {
 			return false, err.Error(), final(err)
 		}
