@@ -33,9 +33,9 @@ func unknown(format string, args ...any) Decision {
 }
 
 const (
-	maxRuns  = 512  // of one packet through the table
-	maxSteps = 5000 // rules in one run
-	maxDepth = 16   // jumps in jumps, as in the kernel
+	maxRuns  = 512   // of one packet through the table
+	maxSteps = 20000 // rules, in all runs together
+	maxDepth = 16    // jumps in jumps, as in the kernel
 )
 
 // Decide judges what the table does with a packet from outside: through the
@@ -67,8 +67,9 @@ func (t *Table) Decide(p Packet) Decision {
 	if err != nil {
 		return unknown("%s", err)
 	}
+	steps := 0
 	return explore(func(answers []bool) *run {
-		r := &run{table: t, packet: p, answers: answers}
+		r := &run{table: t, packet: p, answers: answers, steps: &steps}
 		r.decision = r.walk(path)
 		return r
 	})

@@ -177,6 +177,9 @@ func (d *ruleDecoder) byteorder(a attributes) ([]Expr, bool) {
 		return nil, false
 	}
 	size := int(a.u32(unix.NFTA_BYTEORDER_LEN))
+	if size < int(a.u32(unix.NFTA_BYTEORDER_SIZE)) && a.u32(unix.NFTA_BYTEORDER_SREG) == a.u32(unix.NFTA_BYTEORDER_DREG) {
+		return nil, true // the kernel turns whole units only, and there is none
+	}
 	operands, ok := d.regs.get(a.u32(unix.NFTA_BYTEORDER_SREG), size)
 	if !ok || len(operands) != 1 || operands[0].size != size || int(a.u32(unix.NFTA_BYTEORDER_SIZE)) != size {
 		return nil, false

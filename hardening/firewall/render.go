@@ -61,20 +61,27 @@ func (p Policy) sets() []renderedSet {
 	for _, proto := range []string{"tcp", "udp"} {
 		var v4, v6 []string
 		for _, port := range portsOf(byPort, proto) {
-			for _, prefix := range mergePrefixes(byPort[portKey{proto, port}]) {
-				element := fmt.Sprintf("%s . %d", prefix, port)
-				if prefix.Addr().Is4() {
-					v4 = append(v4, element)
-				} else {
-					v6 = append(v6, element)
-				}
-			}
+			for4, for6 := elementsOf(byPort[portKey{proto, port}], port)
+			v4, v6 = append(v4, for4...), append(v6, for6...)
 		}
 		sets = append(sets,
 			renderedSet{proto + "4", "ipv4_addr . inet_service", v4},
 			renderedSet{proto + "6", "ipv6_addr . inet_service", v6})
 	}
 	return sets
+}
+
+// elementsOf are one port's elements, by family.
+func elementsOf(sources []netip.Prefix, port uint16) (v4, v6 []string) {
+	for _, prefix := range mergePrefixes(sources) {
+		element := fmt.Sprintf("%s . %d", prefix, port)
+		if prefix.Addr().Is4() {
+			v4 = append(v4, element)
+		} else {
+			v6 = append(v6, element)
+		}
+	}
+	return v4, v6
 }
 
 func portsOf(byPort map[portKey][]netip.Prefix, proto string) []uint16 {

@@ -14,7 +14,7 @@ type run struct {
 	asked   int
 	limits  bool   // a rate limit was among them
 	doubt   string // the first one that was not a rate limit
-	steps   int
+	steps   *int   // rules so far, in all runs
 
 	decision Decision
 }
@@ -86,9 +86,9 @@ func (r *run) policy(chain *Chain) result {
 
 func (r *run) chain(chain *Chain, depth int) result {
 	for i, rule := range chain.Rules {
-		r.steps++
-		if r.steps > maxSteps {
-			return result{flow: lost, chain: chain.Name, rule: i, why: "the rules have no end"}
+		*r.steps++
+		if *r.steps > maxSteps {
+			return result{flow: lost, chain: chain.Name, rule: i, why: "there are too many ways through the rules"}
 		}
 		at := result{chain: chain.Name, rule: i}
 		end := r.rule(rule, at, depth)

@@ -1,45 +1,68 @@
 package firewall
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"strconv"
 	"strings"
 )
 
+// operandNames are how people call the operands of rules, with the types of their values.
+func operandNames() map[string][2]string {
+	return map[string][2]string{
+		"payload network 12 4":   {"ip saddr", "ipv4_addr"},
+		"payload network 16 4":   {"ip daddr", "ipv4_addr"},
+		"payload network 8 16":   {"ip6 saddr", "ipv6_addr"},
+		"payload network 24 16":  {"ip6 daddr", "ipv6_addr"},
+		"payload transport 0 2":  {"sport", "inet_service"},
+		"payload transport 2 2":  {"dport", "inet_service"},
+		"payload transport 13 1": {"tcp flags", "tcp_flag"},
+		"payload transport 0 1":  {"icmp type", "icmp_type"},
+		"ct state":               {"ct state", "ct_state"},
+		"fib daddr type":         {"fib daddr type", "fib_addrtype"},
+		"fib saddr type":         {"fib saddr type", "fib_addrtype"},
+		"meta l4proto":           {"l4proto", "inet_proto"},
+		"meta nfproto":           {"nfproto", "nf_proto"},
+		"meta iifname":           {"iifname", "ifname"},
+		"meta oifname":           {"oifname", "ifname"},
+		"meta iif":               {"iif", "iface_index"},
+		"meta oif":               {"oif", "iface_index"},
+	}
+}
+
 // operandName is how people call an operand, and the type of its value.
 func operandName(base string) (name, kind string) {
-	switch base {
-	case "payload network 12 4":
-		return "ip saddr", "ipv4_addr"
-	case "payload network 16 4":
-		return "ip daddr", "ipv4_addr"
-	case "payload network 8 16":
-		return "ip6 saddr", "ipv6_addr"
-	case "payload network 24 16":
-		return "ip6 daddr", "ipv6_addr"
-	case "payload transport 0 2":
-		return "sport", "inet_service"
-	case "payload transport 2 2":
-		return "dport", "inet_service"
-	case "payload transport 13 1":
-		return "tcp flags", "tcp_flag"
-	case "payload transport 0 1":
-		return "icmp type", "icmp_type"
-	case "ct state":
-		return base, "ct_state"
-	case "fib daddr type", "fib saddr type":
-		return base, "fib_addrtype"
-	case "meta l4proto":
-		return "l4proto", "inet_proto"
-	case "meta nfproto":
-		return "nfproto", "nf_proto"
-	case "meta iifname", "meta oifname":
-		return strings.TrimPrefix(base, "meta "), "ifname"
-	case "meta iif", "meta oif":
-		return strings.TrimPrefix(base, "meta "), "iface_index"
+	if names, ok := operandNames()[base]; ok {
+		return names[0], names[1]
+	}
+	return networkStart(base)
+}
+
+// networkStart recognises the first bytes of an address, which nft compares
+// instead of the whole when a network ends with a byte.
+func networkStart(base string) (name, kind string) {
+	for start, address := range map[string][2]string{
+		"payload network 12 ": {"ip saddr", "ipv4_start"}, "payload network 16 ": {"ip daddr", "ipv4_start"},
+		"payload network 8 ": {"ip6 saddr", "ipv6_start"}, "payload network 24 ": {"ip6 daddr", "ipv6_start"},
+	} {
+		if strings.HasPrefix(base, start) {
+			return address[0], address[1]
+		}
 	}
 	return base, ""
+}
+
+// startText is the network whose addresses start with the bytes.
+func startText(data []byte, size int) string {
+	if len(data) > size {
+		return ""
+	}
+	addr, ok := netip.AddrFromSlice(append(bytes.Clone(data), make([]byte, size-len(data))...))
+	if !ok {
+		return ""
+	}
+	return netip.PrefixFrom(addr, 8*len(data)).String()
 }
 
 // bitNames joins the names of the bits that are set, the lowest first.
@@ -65,12 +88,16 @@ func valueName(kind string, data []byte) string {
 			return addr.String()
 		}
 		return ""
+	case "ipv4_start":
+		return startText(data, 4)
+	case "ipv6_start":
+		return startText(data, 16)
 	case "ifname":
-		if name := strings.TrimRight(string(data), "\x00"); len(name) == len(data) {
-			return strconv.Quote(name + "*")
-		} else {
-			return strconv.Quote(name)
+		name := strings.TrimRight(string(data), "\x00")
+		if len(name) == len(data) {
+			name += "*" // no end: only the beginning is compared
 		}
+		return strconv.Quote(name)
 	}
 	if len(data) == 0 || len(data) > 8 {
 		return ""
