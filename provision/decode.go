@@ -111,7 +111,8 @@ func diskSize(option string) (int64, bool) {
 		text = text[:len(text)-1]
 	}
 	n, err := strconv.ParseFloat(text, 64)
-	return int64(n * float64(unit)), err == nil && n >= 0
+	bytes := n * float64(unit)
+	return int64(bytes), err == nil && bytes >= 0 && bytes < 1<<62
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

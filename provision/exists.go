@@ -119,7 +119,7 @@ func (h *hands) createSomewhere(ctx context.Context) error {
 			return nil // a request of a killed run has been served after all
 		}
 		if known {
-			return machine.WithHint(err, "VM %d of node %s is not to be seen on node %s: was it moved to another node of the Proxmox cluster (provider.proxmox.node), or taken out of its pool (provider.proxmox.pool)?", id, h.node.Name, h.settings.Node)
+			return machine.WithHint(err, "VM %d of node %s is not to be seen on node %s: was it moved to another node of the Proxmox cluster (provider.proxmox.node), or taken out of its pool (provider.proxmox.pool)? If it was destroyed and its number given away, remove .k3sedge/journal.jsonl", id, h.node.Name, h.settings.Node)
 		}
 		taken[id] = true
 	}

@@ -1,6 +1,8 @@
 package provision
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -112,6 +114,42 @@ func TestDiskSize(t *testing.T) {
 			t.Errorf("%q: %d", option, got)
 		}
 	}
+}
+
+func FuzzVMConfig(f *testing.F) {
+	f.Add([]byte(`{"name":"a","memory":"2048","cores":2,"onboot":1,"scsi0":"s:v,size=20G","net0":"virtio=AA,bridge=b,tag=3"}`))
+	f.Add([]byte(`{"memory":"current=4096","template":true,"x":null,"y":[1],"scsi0":",,size=9e999T"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var doc map[string]any
+		if json.Unmarshal(raw, &doc) != nil {
+			return
+		}
+		c := newVMConfig(doc)
+		_, option := bootDisk(c)
+		if size, ok := diskSize(option); ok && size < 0 {
+			t.Errorf("%q has size %d", option, size)
+		}
+		p := inventory.Proxmox{Bridge: "vmbr0"}
+		have, want, value := networkChange(p, c.Devices["net0"])
+		if again, _, _ := networkChange(p, value); have != want && again != want {
+			t.Errorf("%q became %q", c.Devices["net0"], value)
+		}
+	})
+}
+
+func FuzzAPIError(f *testing.F) {
+	f.Add("500 got timeout", []byte(`{"message":"m\n","errors":{"a":"b"}}`))
+	f.Add("403 Permission check failed (/vms/1, VM.Clone)", []byte(`<html>`))
+	f.Fuzz(func(t *testing.T, status string, body []byte) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://pve.lan:8006/api2/json/version", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := newAPIError(req, &http.Response{Status: status, StatusCode: 403}, body)
+		if e.Path != "/version" || hintOf(explain(inventory.Proxmox{}, e)) == "" {
+			t.Errorf("%v has no hint", e)
+		}
+	})
 }
 
 func TestSizeOption(t *testing.T) {

@@ -41,7 +41,9 @@ func newTransport(p inventory.Proxmox, token inventory.Secret) (*transport, erro
 			DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 			TLSHandshakeTimeout: 10 * time.Second,
 			MaxIdleConnsPerHost: 8,
-			IdleConnTimeout:     30 * time.Second,
+			// Below pveproxy's own 5 s: a change sent just as the server
+			// closes its end could not be told from one that was made.
+			IdleConnTimeout: 4 * time.Second,
 		},
 		limit:   60 * time.Second,
 		pauses:  []time.Duration{200 * time.Millisecond, 600 * time.Millisecond, 1500 * time.Millisecond},

@@ -123,6 +123,21 @@ func wantTrouble(t *testing.T, err error, want []string) {
 	}
 }
 
+func TestWarningsAreShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakepve.Options{})
+	if err := w.pve.Fault(fakepve.Fault{Method: "POST", Path: "/status/start", Kind: fakepve.TaskWarns, Message: "thin pool is large"}); err != nil {
+		t.Fatal(err)
+	}
+	_, e := w.mustUp()
+	for _, event := range e.all {
+		if event.Kind == converge.StepWaiting && strings.Contains(event.Message, "WARNINGS: 1") && strings.Contains(event.Cause, "thin pool is large") {
+			return
+		}
+	}
+	t.Error("the warning of a task was not shown")
+}
+
 func TestNumberTakenByAStranger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakepve.Options{})
