@@ -25,8 +25,8 @@ type Host interface {
 
 // Placer puts the node agent on a host: the one file that a check may write.
 type Placer interface {
-	// Place makes sure that the agent stands at Agent.Path and can be run
-	// by root only. It does nothing when the file is already there.
+	// Place makes sure that the agent stands at Agent.Path, owned by root and
+	// writable by nobody else. It does nothing when the file is already there.
 	Place(ctx context.Context, a Agent) error
 }
 

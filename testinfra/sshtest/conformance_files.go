@@ -120,8 +120,8 @@ func (s suite) writeFails(t *testing.T) {
 	if !strings.Contains(exit.Stderr, dir+"/no/such") {
 		t.Errorf("stderr %q does not say what is missing", exit.Stderr)
 	}
-	if strings.Contains(err.Error(), "secret content") {
-		t.Errorf("the content is in %q", err)
+	if shown := err.Error() + exit.Stderr; strings.Contains(shown, "secret content") {
+		t.Errorf("the content is in %q", shown)
 	}
 	wantNoUploads(t, h, dir)
 }

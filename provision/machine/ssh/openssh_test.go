@@ -46,6 +46,8 @@ func newOpenSSH(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	address := l.Addr().(*net.TCPAddr)
+	// With SHLVL=2 bash takes itself for an inner shell and leaves out the
+	// user's .bashrc, which has no place in a test and may be slow.
 	config := fmt.Sprintf(`ListenAddress 127.0.0.1:%d
 HostKey %s/host_key
 AuthorizedKeysFile %s/authorized_keys
@@ -55,6 +57,7 @@ StrictModes no
 PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
+SetEnv SHLVL=2
 Subsystem sftp internal-sftp
 `, address.Port, dir, dir)
 	for name, content := range map[string]string{"host_key": key.PrivatePEM, "authorized_keys": public + "\n", "sshd_config": config} {
