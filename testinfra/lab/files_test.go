@@ -83,6 +83,26 @@ func TestHalfAnImageIsNone(t *testing.T) {
 	}
 }
 
+func TestAKilledBuildIsClearedAway(t *testing.T) {
+	t.Parallel()
+	l, err := Open("edge", WithCache(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished, half := filepath.Join(l.cache, "0123"), filepath.Join(l.cache, "unfinished-1", "root", "etc")
+	for _, dir := range []string{finished, half} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.removeUnfinished(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(l.cache, "*")); err != nil || !slices.Equal(left, []string{finished}) {
+		t.Errorf("left %v, %v, want %s alone", left, err, finished)
+	}
+}
+
 func TestTheLabIsSetUpAsUsersAreTold(t *testing.T) {
 	t.Parallel()
 	l, err := Open("edge", WithState(t.TempDir()))

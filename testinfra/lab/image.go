@@ -115,8 +115,8 @@ func (l *Lab) removeUnfinished() error {
 	return err
 }
 
-// buildTree fills root with Debian. It runs in a mount namespace of its own,
-// so that a killed build leaves no mount behind.
+// buildTree fills root with Debian. It runs in namespaces of its own, so that a
+// killed build leaves neither a mount nor a process behind.
 func (l *Lab) buildTree(ctx context.Context, r recipe, root string) error {
 	indexes, err := run(ctx, "apt-get", "indextargets", "--format", indexFormat)
 	if err != nil {
@@ -130,7 +130,7 @@ func (l *Lab) buildTree(ctx context.Context, r recipe, root string) error {
 	if err != nil {
 		return err
 	}
-	argv := []string{"unshare", "--mount", "--propagation=private", "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
+	argv := []string{"mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory",
 		"--architectures=" + r.Arch, "--include=" + strings.Join(r.Packages, ",")}
 	for _, option := range transport(string(dump)) {
 		argv = append(argv, "--aptopt="+option)
@@ -139,7 +139,7 @@ func (l *Lab) buildTree(ctx context.Context, r recipe, root string) error {
 		argv = append(argv, "--customize-hook="+hook)
 	}
 	l.say("image: installing Debian %s with %d packages and what they need (about a minute)", r.Suite, len(r.Packages))
-	_, err = run(ctx, append(append(argv, r.Suite, root), lines...)...)
+	_, err = runBound(ctx, append(append(argv, r.Suite, root), lines...)...)
 	return err
 }
 
@@ -157,7 +157,7 @@ func finish() []string {
 // boot through one decompressor.
 func (l *Lab) pack(ctx context.Context, root, path string) error {
 	l.say("image: packing")
-	_, err := run(ctx, "mksquashfs", root, path, "-comp", "lz4", "-noappend", "-no-progress", "-quiet")
+	_, err := runBound(ctx, "mksquashfs", root, path, "-comp", "lz4", "-noappend", "-no-progress", "-quiet")
 	if err != nil {
 		return err
 	}
