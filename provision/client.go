@@ -184,10 +184,11 @@ func (c *client) TaskLog(ctx context.Context, id UPID) ([]string, error) {
 	var rows []struct {
 		Text string `json:"t"`
 	}
-	err = c.get(ctx, &rows, "/nodes/%s/tasks/%s/log?limit=500", name.Node, id)
+	err = c.get(ctx, &rows, "/nodes/%s/tasks/%s/log?limit=%d", name.Node, id, wholeLog)
 	var lines []string
 	for _, r := range rows {
-		if r.Text != "" && !strings.HasPrefix(r.Text, "TASK ERROR:") {
+		// The last line, "TASK ERROR: …", is the exit status once more.
+		if r.Text != "" && !strings.HasPrefix(r.Text, "TASK ") {
 			lines = append(lines, r.Text)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,7 +111,7 @@ func (w waiter) judge(ctx context.Context, id UPID, s TaskStatus) error {
 	case s.Exit == "OK":
 		return nil
 	case strings.HasPrefix(s.Exit, "WARNINGS"):
-		converge.Waiting(ctx, "Proxmox: "+s.Exit+" in its task "+string(id), strings.Join(w.tail(ctx, id, 1), ""))
+		converge.Waiting(ctx, "Proxmox: "+s.Exit+" in its task "+string(id), strings.Join(w.warnings(ctx, id), "; "))
 		return nil
 	}
 	e := &TaskError{ID: id, Exit: s.Exit, Log: w.tail(ctx, id, 5)}
@@ -122,6 +123,14 @@ func (w waiter) judge(ctx context.Context, id UPID, s TaskStatus) error {
 	}
 	return machine.WithHint(e, "the whole log is in the Proxmox web page under Tasks; run the same command again when the cause is mended")
 }
+
+// warnings are the lines of a task's log that made it end so.
+func (w waiter) warnings(ctx context.Context, id UPID) []string {
+	return slices.DeleteFunc(w.tail(ctx, id, wholeLog), func(line string) bool { return !strings.HasPrefix(line, "WARN") })
+}
+
+// wholeLog is longer than any log of our tasks.
+const wholeLog = 5000
 
 // tail returns the last lines of a task's log. It only decorates another
 // message, so that its own failure is no error.

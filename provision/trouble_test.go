@@ -135,6 +135,11 @@ func TestWarningsAreShown(t *testing.T) {
 			return
 		}
 	}
+	for _, event := range e.all {
+		if event.Kind == converge.StepWaiting {
+			t.Logf("shown: %q, %q", event.Message, event.Cause)
+		}
+	}
 	t.Error("the warning of a task was not shown")
 }
 
