@@ -24,12 +24,12 @@ func (h Host) logins(ctx context.Context, users []string, s *facts.SSHD) ([]fact
 	}
 	out := []facts.Login{}
 	for _, a := range accounts {
-		patterns, err := keyFiles(a, s)
+		files, err := keyFiles(a, s)
 		if err != nil {
 			return nil, err
 		}
 		login := facts.Login{User: a.name, Keys: []facts.Key{}}
-		for _, file := range patterns {
+		for _, file := range files {
 			b, err := h.readSmall(file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
@@ -71,27 +71,26 @@ func (h Host) accounts(ctx context.Context, users []string) ([]account, error) {
 
 // keyFiles are the files of authorized keys of a user, from any source.
 func keyFiles(a account, s *facts.SSHD) ([]string, error) {
-	var files []string
+	var patterns []string
 	asked := false
 	for _, cell := range cellsOf(s) {
-		if cell.User != a.name {
-			continue
-		}
-		asked = true
-		for _, value := range cell.Settings["authorizedkeysfile"] {
-			for _, pattern := range strings.Fields(value) {
-				file, err := expandKeyFile(pattern, a)
-				if err != nil {
-					return nil, err
-				}
-				if file != "" && !slices.Contains(files, file) {
-					files = append(files, file)
-				}
-			}
+		if cell.User == a.name {
+			asked = true
+			patterns = append(patterns, strings.Fields(strings.Join(cell.Settings["authorizedkeysfile"], " "))...)
 		}
 	}
 	if !asked {
 		return nil, fmt.Errorf("keys of %s: sshd did not say where it reads them from", a.name)
+	}
+	var files []string
+	for _, pattern := range patterns {
+		file, err := expandKeyFile(pattern, a)
+		if err != nil {
+			return nil, err
+		}
+		if file != "" && !slices.Contains(files, file) {
+			files = append(files, file)
+		}
 	}
 	return files, nil
 }

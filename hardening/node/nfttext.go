@@ -56,38 +56,50 @@ type nftScanner struct {
 	comment  bool
 }
 
-// next reads one character. A backslash that carries a statement over the end
-// of its line is kept, and makes the statement one that is refused.
+// next reads one character.
 func (s *nftScanner) next(c byte) {
-	if !s.comment && !s.quoted {
-		s.unquoted.WriteByte(separated(c))
-	}
 	switch {
 	case s.comment:
-		if s.comment = c != '\n'; !s.comment && s.depth == 0 {
-			s.end()
+		s.comment = c != '\n'
+		if !s.comment {
+			s.plain(c)
 		}
 	case s.quoted:
 		s.quoted = c != '"'
-	case c == '"':
+	default:
+		s.plain(c)
+	}
+}
+
+// plain reads a character that is neither in quotes nor in a comment. A
+// backslash that carries a statement over the end of its line is kept, and
+// makes the statement one that is refused.
+func (s *nftScanner) plain(c byte) {
+	s.unquoted.WriteByte(separated(c))
+	switch c {
+	case '#':
+		s.comment = true
+	case '"':
 		s.quoted = true
 		s.keep(c)
-	case c == '#':
-		s.comment = true
-	case c == '{':
+	case '{':
 		s.depth++
-	case c == '}':
+	case '}':
 		s.depth--
 		if s.depth < 0 {
 			s.keep(c)
 		}
-		if s.depth == 0 {
-			s.end()
-		}
-	case (c == '\n' || c == ';') && s.depth == 0:
-		s.end()
+		s.endStatement()
+	case '\n', ';':
+		s.endStatement()
 	default:
 		s.keep(c)
+	}
+}
+
+func (s *nftScanner) endStatement() {
+	if s.depth == 0 {
+		s.end()
 	}
 }
 

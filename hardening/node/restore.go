@@ -148,25 +148,45 @@ func (r *restore) units(ctx context.Context, s saved) {
 }
 
 func (r *restore) unit(ctx context.Context, u savedUnit) {
+	if verb := undo(u); verb != "" {
+		r.note(r.host.systemctl(ctx, verb, u.Name))
+		if verb == "disable" && !r.sameBoot {
+			r.note(r.host.cancelStart(ctx, u.Name))
+		}
+	}
+	switch u.Action {
+	case "reload":
+		if r.sameBoot {
+			r.note(r.host.reload(ctx, u.Name))
+		}
+	case "mask", "disable":
+		if u.Active == "active" {
+			r.note(r.start(ctx, u.Name))
+		}
+	}
+}
+
+// undo names what brings a unit's file state back; it does no harm where the
+// transaction did not get as far as to change it.
+func undo(u savedUnit) string {
 	switch {
 	case u.Action == "mask" && !strings.HasPrefix(u.State, "masked"):
-		r.note(r.host.systemctl(ctx, "unmask", u.Name))
+		return "unmask"
 	case u.Action == "disable" && u.State == "enabled":
-		r.note(r.host.systemctl(ctx, "enable", u.Name))
+		return "enable"
 	case u.Action == "enable" && u.State == "disabled":
-		r.note(r.host.systemctl(ctx, "disable", u.Name))
+		return "disable"
 	}
-	switch {
-	case !r.sameBoot && u.Action == "enable" && u.State == "disabled":
-		r.note(r.host.cancelStart(ctx, u.Name))
-	case !r.sameBoot && u.Active == "active" && u.Action != "enable" && u.Action != "reload":
-		// Waiting for it would be waiting for the boot that waits for us.
-		r.note(r.host.systemctl(ctx, "start", "--no-block", u.Name))
-	case r.sameBoot && u.Action == "reload":
-		r.note(r.host.reload(ctx, u.Name))
-	case r.sameBoot && u.Active == "active" && u.Action != "enable":
-		r.note(r.host.systemctl(ctx, "start", u.Name))
+	return ""
+}
+
+// start starts a unit that the transaction stopped. At boot, waiting for it
+// would be waiting for the boot that waits for us.
+func (r *restore) start(ctx context.Context, unit string) error {
+	if r.sameBoot {
+		return r.host.systemctl(ctx, "start", unit)
 	}
+	return r.host.systemctl(ctx, "start", "--no-block", unit)
 }
 
 // cancelStart takes a unit out of the queue of the boot that has begun. It is

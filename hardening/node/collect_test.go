@@ -1,0 +1,254 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+func hasProblem(f facts.Facts, part string) bool {
+	return slices.ContainsFunc(f.Problems, func(p facts.Problem) bool { return p.Part == part && p.Error != "" })
+}
+
+const ed25519Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILNyNeJuWRqnDBijIYzf6MnGWGfSSo+vGEyDB0M3zQzw"
+
+// newLookedAt is a world in which every part of the facts can be had.
+func newLookedAt(t *testing.T) (*world, facts.Request) {
+	t.Helper()
+	w := newWorld(t)
+	w.answer = map[string]string{
+		"systemd-detect-virt --container": "systemd-nspawn\n",
+		"systemctl --output=json --no-pager --full list-unit-files": `[{"unit_file":"nftables.service","state":"disabled","preset":"enabled"},
+			{"unit_file":"ssh.service","state":"enabled"},{"unit_file":"getty@.service","state":"enabled"}]`,
+		"systemctl --output=json --no-pager --full list-units --all": `[{"unit":"ssh.service","load":"loaded","active":"active","sub":"running"},
+			{"unit":"auditd.service","load":"not-found","active":"inactive"},{"unit":"-.mount","load":"loaded","active":"active"}]`,
+		"systemctl show --property=ExecStop nftables.service": "ExecStop={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft flush ruleset ; ignore_errors=no ; start_time=[n/a] }\n",
+		"getent passwd -- root admin nobody-else":             "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
+	}
+	w.put(t, "/home/admin/.ssh/authorized_keys", "# mine\n"+ed25519Key+" me\n")
+	w.put(t, "/keys/admin", ed25519Key+" again\n")
+	return w, facts.Request{
+		Users: []string{"root", "admin", "nobody-else"}, Sources: []string{"10.0.0.1", "203.0.113.7"},
+		Ruleset: tableScript(newTable), Files: []string{"/etc/nftables.conf", "/etc/nope"},
+		Sysctls: []string{"net.ipv4.ip_forward", "net.nope", "net.ipv4.tcp_rmem"},
+	}
+}
+
+func TestCollect(t *testing.T) {
+	t.Parallel()
+	w, r := newLookedAt(t)
+	f := Collect(t.Context(), w.host(), r)
+	if len(f.Problems) != 0 {
+		t.Errorf("problems: %v", f.Problems)
+	}
+	if f.Version != facts.Version || f.System == nil || f.System.OS != "debian" || f.System.Release != "12" ||
+		f.System.Container != "systemd-nspawn" || f.System.BootID != "boot-1" || f.System.UnixTime != 1_800_000_000 {
+		t.Errorf("system: %+v", f.System)
+	}
+	if f.Session == nil || *f.Session != (facts.Session{User: "admin", ClientAddr: "10.0.0.5", ServerAddr: "10.0.0.11", ServerPort: 22}) {
+		t.Errorf("session: %+v", f.Session)
+	}
+	if f.Firewall == nil || f.Firewall.Own == nil || f.Firewall.Wanted == nil || !slices.Equal(f.Firewall.Foreign, []string{"ip nat"}) {
+		t.Errorf("firewall: %+v", f.Firewall)
+	}
+	if f.Packages["nftables"] != "1.0.6" || f.Pending != nil || f.Last != nil {
+		t.Errorf("packages %v, pending %v, last %v", f.Packages, f.Pending, f.Last)
+	}
+	if f.SSHD == nil || !f.SSHD.Valid || len(f.SSHD.Origins) != 3 {
+		t.Fatalf("sshd: %+v", f.SSHD)
+	}
+	// The third source is where the operator came from.
+	if len(f.SSHD.Cells) != 9 || f.SSHD.Cells[2].Address != "10.0.0.5" || !slices.Equal(f.SSHD.Cells[8].Settings["acceptenv"], []string{"LANG", "LC_*"}) {
+		t.Errorf("cells: %+v", f.SSHD.Cells)
+	}
+	checkLogins(t, f.Logins)
+	checkUnitFacts(t, f.Units)
+}
+
+func checkLogins(t *testing.T, logins []facts.Login) {
+	t.Helper()
+	if len(logins) != 2 || logins[0].User != "root" || logins[0].Keys == nil || len(logins[0].Keys) != 0 || len(logins[1].Keys) != 2 {
+		t.Fatalf("logins: %+v", logins)
+	}
+	want := facts.Key{
+		Fingerprint: "SHA256:eTuKmnGuEPuUB97zpYBdJ3NUeQ3htzR5iPNeo5k3x8M", Type: "ssh-ed25519", Bits: 256,
+		Comment: "me", File: "/home/admin/.ssh/authorized_keys", Line: 2,
+	}
+	if logins[1].Keys[0] != want || logins[1].Keys[1].File != "/keys/admin" {
+		t.Errorf("keys: %+v", logins[1].Keys)
+	}
+}
+
+func checkUnitFacts(t *testing.T, units map[string]facts.Unit) {
+	t.Helper()
+	for name, want := range map[string]facts.Unit{
+		nftablesUnit:     {State: "disabled", Active: "inactive", ExecStop: "/usr/sbin/nft flush ruleset"},
+		"ssh.service":    {State: "enabled", Active: "active"},
+		"getty@.service": {State: "enabled", Active: "inactive"},
+		"-.mount":        {Active: "active"},
+	} {
+		if units[name] != want {
+			t.Errorf("%s: %+v", name, units[name])
+		}
+	}
+	if _, found := units["auditd.service"]; found {
+		t.Error("a unit that is only mentioned is reported as there")
+	}
+}
+
+// Whatever cannot be looked at is missing and named, and takes nothing else with it.
+func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(*testing.T, *world)
+		parts []string
+		gone  func(facts.Facts) bool
+	}{
+		"no session": {func(t *testing.T, w *world) { w.put(t, "/proc/7/environ", ""); w.put(t, "/proc/7/stat", "7 (a) S 1 1") },
+			[]string{"session"}, func(f facts.Facts) bool { return f.Session == nil }},
+		"sshd is mute": {func(_ *testing.T, w *world) { w.refuse["sshd -T"] = "no privilege separation folder" },
+			[]string{"logins", "sshd"}, func(f facts.Facts) bool { return f.SSHD.Cells == nil && f.Logins == nil }},
+		"no sshd_config": {func(t *testing.T, w *world) { w.drop(t, sshdConfig) },
+			[]string{"sshd"}, func(f facts.Facts) bool { return f.SSHD.Origins == nil && !f.SSHD.Valid }},
+		"no users": {func(_ *testing.T, w *world) { w.refuse["getent"] = "no NSS" },
+			[]string{"logins"}, func(f facts.Facts) bool { return f.Logins == nil }},
+		"keys are a pipe": {func(t *testing.T, w *world) { w.pipe(t, "/keys/root") },
+			[]string{"logins"}, func(f facts.Facts) bool { return f.Logins == nil }},
+		"wanted ruleset": {func(_ *testing.T, w *world) { w.table = "" }, nil,
+			func(f facts.Facts) bool { return f.Firewall.Own == nil && f.Firewall.Wanted != nil }},
+		"systemd is mute": {func(_ *testing.T, w *world) { w.refuse["list-units"] = "no bus" },
+			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
+		"systemd talks": {func(_ *testing.T, w *world) {
+			w.answer["systemctl show --property=ExecStop nftables.service"] = "ExecStop={ ??? }"
+		},
+			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
+		"no dpkg": {func(t *testing.T, w *world) { w.put(t, dpkgStatus, "") },
+			[]string{"packages"}, func(f facts.Facts) bool { return f.Packages == nil }},
+		"no os-release": {func(t *testing.T, w *world) { w.drop(t, "/etc/os-release") },
+			[]string{"system"}, func(f facts.Facts) bool { return f.System == nil }},
+		"a folder as a file": {func(t *testing.T, w *world) { w.drop(t, "/etc/nftables.conf"); w.put(t, "/etc/nftables.conf/x", "") },
+			[]string{"files /etc/nftables.conf"}, func(f facts.Facts) bool { _, found := f.Files["/etc/nftables.conf"]; return !found }},
+		"sysctl.d": {func(t *testing.T, w *world) {
+			w.put(t, "/etc/sysctl.d/x.conf", "")
+			w.chmodOrLoop(t, "/etc/sysctl.d/y.conf")
+		},
+			[]string{"sysctls net.ipv4.ip_forward", "sysctls net.ipv4.tcp_rmem", "sysctls net.nope"},
+			func(f facts.Facts) bool { return len(f.Sysctls) == 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, r := newLookedAt(t)
+			c.spoil(t, w)
+			f := Collect(t.Context(), w.host(), r)
+			var parts []string
+			for _, p := range f.Problems {
+				parts = append(parts, p.Part)
+			}
+			if !slices.Equal(parts, c.parts) {
+				t.Errorf("problems %v, want %v", f.Problems, c.parts)
+			}
+			if !c.gone(f) {
+				t.Errorf("facts: %+v", f)
+			}
+		})
+	}
+}
+
+func (w *world) drop(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(w.root, path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) pipe(t *testing.T, path string) {
+	t.Helper()
+	if err := syscall.Mkfifo(filepath.Join(w.root, path), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// chmodOrLoop makes a file that even root cannot read.
+func (w *world) chmodOrLoop(t *testing.T, path string) {
+	t.Helper()
+	w.link(t, filepath.Base(path), path)
+}
+
+func TestBrokenRulesetKeepsTheOwnTable(t *testing.T) {
+	t.Parallel()
+	w, r := newLookedAt(t)
+	for _, ruleset := range []string{"table inet k3sedge { broken }", "flush ruleset"} {
+		r.Ruleset = ruleset
+		f := Collect(t.Context(), w.host(), r)
+		if f.Firewall == nil || f.Firewall.Own == nil || f.Firewall.Wanted != nil || !hasProblem(f, "firewall") {
+			t.Errorf("%s: %+v, %v", ruleset, f.Firewall, f.Problems)
+		}
+	}
+}
+
+func TestInvalidSSHDIsAFactAndNoProblem(t *testing.T) {
+	t.Parallel()
+	w, r := newLookedAt(t)
+	w.put(t, sshdConfig, "X maybe\n")
+	f := Collect(t.Context(), w.host(), r)
+	if f.SSHD == nil || f.SSHD.Valid || !strings.Contains(f.SSHD.Invalid, "unsupported option") || len(f.Problems) != 0 {
+		t.Errorf("sshd %+v, problems %v", f.SSHD, f.Problems)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(t, "/etc/big", strings.Repeat("x", maxFile+1))
+	w.put(t, "/etc/just", strings.Repeat("x", maxFile))
+	w.pipe(t, "/etc/pipe")
+	w.link(t, "just", "/etc/link")
+	var out map[string]facts.File
+	missing := w.host().files([]string{"/etc/big", "/etc/just", "/etc/link", "/etc/pipe", "/etc/../etc/just", "/etc/nope", "/etc/nftables.conf"}, &out)
+	if len(missing) != 3 || missing["/etc/big"] == nil || missing["/etc/pipe"] == nil || missing["/etc/../etc/just"] == nil {
+		t.Errorf("missing: %v", missing)
+	}
+	if len(out) != 4 || out["/etc/nope"].Exists || len(out["/etc/link"].Content) != maxFile {
+		t.Errorf("%d files", len(out))
+	}
+	if f := out["/etc/nftables.conf"]; f != (facts.File{Exists: true, Content: "flush ruleset\n", Mode: 0o755, UID: os.Geteuid(), GID: os.Getegid()}) {
+		t.Errorf("file: %+v", f)
+	}
+}
+
+func TestSessionIsFoundAboveSudo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(t, "/proc/9/environ", "SUDO_USER=admin\x00PATH=/bin\x00")
+	w.put(t, "/proc/9/stat", "9 (a) S) S 8 9 9")
+	w.put(t, "/proc/8/environ", "PATH=/bin\x00")
+	w.put(t, "/proc/8/stat", "8 (sudo) S 7 8 8")
+	h := w.host()
+	h.PID = 9
+	if s, err := h.session(); err != nil || s.ClientAddr != "10.0.0.5" || s.User != "admin" {
+		t.Errorf("session %+v, %v", s, err)
+	}
+	for _, connection := range []string{"10.0.0.5", "10.0.0.5 1 10.0.0.1 x"} {
+		w.put(t, "/proc/7/environ", "SSH_CONNECTION="+connection+"\x00")
+		if s, err := h.session(); err == nil {
+			t.Errorf("%q: %+v", connection, s)
+		}
+	}
+}
+
+func TestCellsRefuseWhatWouldChangeTheQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, user := range []string{"root,addr=127.0.0.1", "a\nb"} {
+		_, err := w.host().cells(t.Context(), []string{user}, []string{"10.0.0.1"}, &facts.Session{ServerAddr: "10.0.0.11", ServerPort: 22})
+		if err == nil || !strings.Contains(fmt.Sprint(err), "not a name and an address") {
+			t.Errorf("%q: %v", user, err)
+		}
+	}
+}
