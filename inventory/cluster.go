@@ -38,11 +38,11 @@ type Proxmox struct {
 	Token  Token  `yaml:"token"`
 	Node   string `yaml:"node"`
 	Pool   string `yaml:"pool,omitempty"`
-	Bridge string `yaml:"bridge"`
+	Bridge string `yaml:"bridge,omitempty"`
 	VLAN   int    `yaml:"vlan,omitempty"` // 0 for none
 	// VMIDs is the range from which VMs get their numbers.
-	VMIDs    Range   `yaml:"vmids"`
-	Storage  Storage `yaml:"storage"`
+	VMIDs    Range   `yaml:"vmids,omitempty"`
+	Storage  Storage `yaml:"storage,omitempty"`
 	Image    *Image  `yaml:"image,omitempty"`    // exactly one of Image and Template is set
 	Template int     `yaml:"template,omitempty"` // VMID of a template to clone
 }
@@ -53,17 +53,11 @@ type Token struct {
 	Secret SecretRef `yaml:"secret"`
 }
 
-// Range is a range of numbers, both ends inside.
-type Range struct {
-	First int `yaml:"first"`
-	Last  int `yaml:"last"`
-}
-
 // Storage names the Proxmox storages for disks and for the image and the seed ISO.
 type Storage struct {
-	Disks string `yaml:"disks"`
-	Image string `yaml:"image"` // content import
-	ISO   string `yaml:"iso"`   // content iso
+	Disks string `yaml:"disks,omitempty"`
+	Image string `yaml:"image,omitempty"` // content import
+	ISO   string `yaml:"iso,omitempty"`   // content iso
 }
 
 // Image is a cloud image that Proxmox downloads itself.
@@ -74,24 +68,26 @@ type Image struct {
 
 // Network is the LAN in which the nodes stand.
 type Network struct {
-	CIDR    netip.Prefix `yaml:"cidr"`
+	CIDR netip.Prefix `yaml:"cidr"`
+	// Gateway may be left out with existing machines only.
 	Gateway netip.Addr   `yaml:"gateway"`
-	DNS     []netip.Addr `yaml:"dns"`
+	DNS     []netip.Addr `yaml:"dns,omitempty"`
 }
 
 // SSH says how the nodes are reached and by whom.
 type SSH struct {
-	User string `yaml:"user"`
-	Port int    `yaml:"port"`
+	User string `yaml:"user,omitempty"`
+	Port int    `yaml:"port,omitempty"`
 	// Identities are private key files. Agent allows the keys of the SSH agent.
-	Identities []string   `yaml:"identities"`
-	Agent      bool       `yaml:"agent"`
+	Identities []string   `yaml:"identities,omitempty"`
+	Agent      bool       `yaml:"agent,omitempty"`
 	Passphrase *SecretRef `yaml:"passphrase,omitempty"` // for encrypted identities
-	// AuthorizedKeys are public keys, or file:PATH of one.
+	// AuthorizedKeys are public keys, or file:PATH of one, which Load
+	// replaces by the key that stands there.
 	AuthorizedKeys []string `yaml:"authorizedKeys"`
 	// AllowFrom are the sources that may open SSH connections; the machine
 	// that runs k3sedge must be inside.
-	AllowFrom []netip.Prefix `yaml:"allowFrom"`
+	AllowFrom []netip.Prefix `yaml:"allowFrom,omitempty"`
 	Jump      *Jump          `yaml:"jump,omitempty"`
 }
 
@@ -114,7 +110,7 @@ const (
 // Node is one machine.
 type Node struct {
 	Name    string     `yaml:"name"`
-	Role    Role       `yaml:"role"`
+	Role    Role       `yaml:"role,omitempty"`
 	Address netip.Addr `yaml:"address"`
 	CPUs    int        `yaml:"cpus,omitempty"`
 	Memory  Size       `yaml:"memory,omitempty"`
@@ -123,15 +119,6 @@ type Node struct {
 	// needed for an existing machine; otherwise `k3sedge trust` asks once.
 	HostKey string `yaml:"hostKey,omitempty"`
 }
-
-// Size is an amount of memory or disk in bytes, written as 4GiB or 512MiB.
-type Size int64
-
-// The units of a Size.
-const (
-	MiB Size = 1 << 20
-	GiB Size = 1 << 30
-)
 
 // Service is services/NAME.yaml: one off-cluster service behind the edge.
 type Service struct {
@@ -147,4 +134,14 @@ type Service struct {
 type Project struct {
 	Cluster  Cluster
 	Services []Service
+}
+
+// Node returns the node of that name.
+func (c Cluster) Node(name string) (Node, bool) {
+	for _, n := range c.Nodes {
+		if n.Name == name {
+			return n, true
+		}
+	}
+	return Node{}, false
 }

@@ -1,0 +1,49 @@
+package inventory
+
+import "net/netip"
+
+// Default fills in what the user left out. It is the only place that does.
+func Default(c *Cluster) {
+	c.SSH.User = or(c.SSH.User, "k3sedge")
+	c.SSH.Port = or(c.SSH.Port, 22)
+	if len(c.SSH.AllowFrom) == 0 && c.Network.CIDR.IsValid() {
+		c.SSH.AllowFrom = []netip.Prefix{c.Network.CIDR}
+	}
+	if len(c.Network.DNS) == 0 && c.Network.Gateway.IsValid() {
+		c.Network.DNS = []netip.Addr{c.Network.Gateway}
+	}
+	for i := range c.Nodes {
+		n := &c.Nodes[i]
+		n.Role = or(n.Role, roleAt(i))
+		if c.Provider.Proxmox != nil {
+			n.CPUs, n.Memory, n.Disk = or(n.CPUs, 2), or(n.Memory, 4*GiB), or(n.Disk, 20*GiB)
+		}
+	}
+	if p := c.Provider.Proxmox; p != nil {
+		p.Bridge = or(p.Bridge, "vmbr0")
+		p.VMIDs = or(p.VMIDs, Range{First: 9100, Last: 9119})
+		p.Storage.Disks = or(p.Storage.Disks, "local-lvm")
+		p.Storage.Image = or(p.Storage.Image, "local")
+		p.Storage.ISO = or(p.Storage.ISO, "local")
+	}
+}
+
+// roleAt is the role of the node at position i: the first one is the server.
+func roleAt(i int) Role {
+	if i == 0 {
+		return Server
+	}
+	return Agent
+}
+
+// defaultService is Default for a service.
+func defaultService(s *Service) { s.Expose = or(s.Expose, "lan") }
+
+// or returns value, or instead where value was left out.
+func or[T comparable](value, instead T) T {
+	var none T
+	if value == none {
+		return instead
+	}
+	return value
+}

@@ -1,0 +1,128 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+var (
+	errNotRegular = errors.New("is not a regular file")
+	errTooLarge   = errors.New("is too large")
+)
+
+// readRegular reads a file of at most limit bytes. A pipe or a device is
+// refused, because opening one may wait for ever.
+func readRegular(path string, limit int64) ([]byte, fs.FileMode, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, 0, err
+	}
+	if int64(len(data)) > limit {
+		return nil, 0, &fs.PathError{Op: "read", Path: path, Err: errTooLarge}
+	}
+	return data, info.Mode().Perm(), nil
+}
+
+// reason is err without the operation and the path, which the caller names.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// places knows what the paths in a file are relative to.
+type places struct {
+	folder string // of the file
+	home   string // "" when unknown
+}
+
+// expand makes a path of the file usable from anywhere: ~/ is the home folder,
+// and what is relative starts at the file's folder.
+func (p places) expand(path string) string {
+	switch {
+	case path == "":
+		return ""
+	case p.home != "" && (path == "~" || strings.HasPrefix(path, "~/")):
+		return filepath.Join(p.home, path[1:])
+	case filepath.IsAbs(path):
+		return filepath.Clean(path)
+	}
+	return filepath.Join(p.folder, path)
+}
+
+// expandRef expands what follows file: and leaves everything else alone.
+func (p places) expandRef(ref string) string {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok {
+		return "file:" + p.expand(path)
+	}
+	return ref
+}
+
+// expandAll expands every path of the cluster.
+func (p places) expandAll(c *Cluster) {
+	for i, path := range c.SSH.Identities {
+		c.SSH.Identities[i] = p.expand(path)
+	}
+	for i, key := range c.SSH.AuthorizedKeys {
+		c.SSH.AuthorizedKeys[i] = p.expandRef(key)
+	}
+	if ref := c.SSH.Passphrase; ref != nil {
+		*ref = SecretRef(p.expandRef(string(*ref)))
+	}
+	if x := c.Provider.Proxmox; x != nil {
+		x.CAFile = p.expand(x.CAFile)
+		x.Token.Secret = SecretRef(p.expandRef(string(x.Token.Secret)))
+	}
+}
+
+// SaveNew writes a new file whole or not at all, and makes the folder it
+// stands in. A file that is already there is left as it is: the error then is
+// fs.ErrExist.
+func SaveNew(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	if err := fill(tmp, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	// A link, unlike a rename, fails where the name is taken.
+	err = os.Link(tmp.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return withHint(fmt.Errorf("write %s: %w", path, fs.ErrExist), "edit it, or move it away first")
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// fill writes a file that everybody may read (nothing in it is secret) and
+// sees to it that it survives a power cut.
+func fill(file *os.File, data []byte) error {
+	_, err := file.Write(data)
+	return errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
+}

@@ -1,0 +1,66 @@
+package inventory
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// clusterNetworks are K3s' own networks for pods and services. A LAN that
+// overlaps one of them cannot be reached from the nodes any more.
+func clusterNetworks() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16"), netip.MustParsePrefix("10.43.0.0/16")}
+}
+
+func validateNetwork(c Cluster, f *findings) {
+	n := c.Network
+	if f.require(n.CIDR.IsValid(), "network.cidr", "name the LAN of the nodes, such as 10.0.0.0/24") {
+		validateCIDR(n.CIDR, f)
+	}
+	if c.Provider.Existing == nil {
+		f.require(n.Gateway.IsValid(), "network.gateway", "name the router of the LAN, such as 10.0.0.1")
+	}
+	if n.Gateway.IsValid() {
+		validateMember(f, "network.gateway", n.Gateway, n.CIDR)
+	}
+	for i, dns := range n.DNS {
+		f.check(isUnicast(dns), indexPath("network.dns", i), "not the address of a server", "name a DNS server that the nodes can reach")
+	}
+}
+
+func validateCIDR(cidr netip.Prefix, f *findings) {
+	const path = "network.cidr"
+	if !f.check(cidr.Addr().Is4(), path, "not an IPv4 network", "the nodes need IPv4 addresses") {
+		return
+	}
+	if !f.check(cidr == cidr.Masked(), path, "has bits set behind its length", "the network is "+cidr.Masked().String()) {
+		return
+	}
+	f.check(cidr.Bits() >= 8 && cidr.Bits() <= 30, path, "not the size of a LAN", "lengths from /8 to /30 are usable")
+	for _, own := range clusterNetworks() {
+		f.check(!cidr.Overlaps(own), path, "overlaps "+own.String()+", which K3s uses inside the cluster", "give the nodes another network")
+	}
+}
+
+// validateMember checks an address that a machine in cidr has.
+func validateMember(f *findings, path string, a netip.Addr, cidr netip.Prefix) bool {
+	if !cidr.IsValid() || !cidr.Addr().Is4() {
+		return false // reported at network.cidr
+	}
+	hint := "choose an address between the first and the last of " + cidr.Masked().String()
+	return f.check(cidr.Contains(a), path, "not inside "+cidr.Masked().String(), hint) &&
+		f.check(a != cidr.Masked().Addr(), path, "the network's own address", hint) &&
+		f.check(a != broadcast(cidr), path, "the network's broadcast address", hint)
+}
+
+// broadcast is the last address of an IPv4 network.
+func broadcast(cidr netip.Prefix) netip.Addr {
+	first := cidr.Masked().Addr().As4()
+	last := binary.BigEndian.Uint32(first[:]) | uint32(1<<(32-cidr.Bits())-1)
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, last)))
+}
+
+// isUnicast reports whether a can be the address of another machine.
+func isUnicast(a netip.Addr) bool {
+	return a.IsValid() && a.Zone() == "" && !a.Is4In6() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() &&
+		a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}
