@@ -133,7 +133,7 @@ func explain(p inventory.Proxmox, err error) error {
 	case errors.As(err, &api):
 		return explainAPI(p, api)
 	case machine.StateOf(err) != "":
-		return machine.WithHint(err, "is Proxmox up, and is provider.proxmox.endpoint right? %s; run the same command again to go on", p.Endpoint)
+		return machine.WithHint(fmt.Errorf("reach Proxmox at %w", err), "is Proxmox up, and is provider.proxmox.endpoint right? %s; run the same command again to go on", p.Endpoint)
 	}
 	return err
 }

@@ -58,9 +58,13 @@ func (h *hands) act(ctx context.Context, verb string, vmid int, ask func(context
 	}
 }
 
+// sentence is an act in words.
 func sentence(verb string, vmid int) string {
-	if vmid == 0 {
-		return verb
+	switch {
+	case verb == verbUpload:
+		return fmt.Sprintf("upload the seed of VM %d", vmid)
+	case vmid == 0:
+		return verb + " the image"
 	}
 	return fmt.Sprintf("%s VM %d", verb, vmid)
 }

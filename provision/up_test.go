@@ -23,6 +23,11 @@ func TestUpMakesTwoMachines(t *testing.T) {
 	for id, name := range w.vms() {
 		w.wantFinished(id, name)
 	}
+	for _, c := range w.pve.Calls() {
+		if strings.Contains(c.Path, "nextid") {
+			t.Error("nextid was asked, which reserves nothing")
+		}
+	}
 	g1, _ := w.lan.boot("edge-1")
 	g2, _ := w.lan.boot("edge-2")
 	if g1.shown == g2.shown {
