@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -86,11 +84,10 @@ type nameservers struct {
 
 // seedISO builds the NoCloud seed of a node's VM.
 func seedISO(c inventory.Cluster, n inventory.Node, key keyPair, made time.Time) ([]byte, error) {
-	authorized, err := authorizedKeys(c.SSH.AuthorizedKeys)
-	if err != nil {
-		return nil, err
+	if len(c.SSH.AuthorizedKeys) == 0 {
+		return nil, machine.WithHint(errNoKeys, "add a public key to ssh.authorizedKeys, or nobody could log in")
 	}
-	user, err := yaml.Marshal(userDataFor(c, n, key, authorized))
+	user, err := yaml.Marshal(userDataFor(c, n, key))
 	if err != nil {
 		return nil, fmt.Errorf("write user-data: %w", err)
 	}
@@ -114,14 +111,14 @@ func blankISO(made time.Time) ([]byte, error) {
 	return buildISO("k3sedge-blank", made, nil)
 }
 
-func userDataFor(c inventory.Cluster, n inventory.Node, key keyPair, authorized []string) userData {
+func userDataFor(c inventory.Cluster, n inventory.Node, key keyPair) userData {
 	return userData{
 		Hostname:       n.Name,
 		ManageEtcHosts: true,
 		Locale:         "C.UTF-8",
 		Users: []cloudUser{{
 			Name: c.SSH.User, Shell: "/bin/bash", Sudo: "ALL=(ALL) NOPASSWD:ALL",
-			LockPassword: true, AuthorizedKeys: authorized,
+			LockPassword: true, AuthorizedKeys: c.SSH.AuthorizedKeys,
 		}},
 		DisableRoot:   true,
 		SSHKeys:       hostKeys{Private: string(key.private), Public: key.Public},
@@ -143,29 +140,5 @@ func networkFor(net inventory.Network, n inventory.Node) networkConfig {
 	}}}
 }
 
+// errNoKeys is a seed that would lock everybody out.
 var errNoKeys = errors.New("ssh.authorizedKeys: no key")
-
-// authorizedKeys resolves file:PATH to the keys in the file.
-func authorizedKeys(entries []string) ([]string, error) {
-	var keys []string
-	for _, entry := range entries {
-		path, isFile := strings.CutPrefix(entry, "file:")
-		if !isFile {
-			keys = append(keys, entry)
-			continue
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, machine.WithHint(fmt.Errorf("ssh.authorizedKeys: %w", err), "name a public key file in ssh.authorizedKeys, such as file:/home/me/.ssh/id_ed25519.pub")
-		}
-		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-				keys = append(keys, line)
-			}
-		}
-	}
-	if len(keys) == 0 {
-		return nil, machine.WithHint(errNoKeys, "add a public key to ssh.authorizedKeys, or nobody could log in")
-	}
-	return keys, nil
-}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -31,7 +32,7 @@ func TestSeedDocuments(t *testing.T) {
 	six := c
 	six.Network = inventory.Network{CIDR: netip.MustParsePrefix("fd00:1::/64"), Gateway: netip.MustParseAddr("fd00:1::1"), DNS: []netip.Addr{netip.MustParseAddr("fd00:1::1")}}
 	for name, doc := range map[string]any{
-		"user-data":       userDataFor(c, n, key, c.SSH.AuthorizedKeys),
+		"user-data":       userDataFor(c, n, key),
 		"network-config":  networkFor(c.Network, n),
 		"network-config6": networkFor(six.Network, inventory.Node{Address: netip.MustParseAddr("fd00:1::11")}),
 	} {
@@ -62,20 +63,12 @@ func TestInstanceIDDependsOnNothingButTheMark(t *testing.T) {
 	}
 }
 
-func TestAuthorizedKeys(t *testing.T) {
+func TestSeedWithoutAKeyIsRefused(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "id.pub")
-	if err := os.WriteFile(file, []byte("# mine\nssh-ed25519 A me\n\nssh-rsa B\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	keys, err := authorizedKeys([]string{"ssh-ed25519 C", "file:" + file})
-	if err != nil || strings.Join(keys, "|") != "ssh-ed25519 C|ssh-ed25519 A me|ssh-rsa B" {
-		t.Errorf("%q, %v", keys, err)
-	}
-	for _, bad := range [][]string{nil, {"file:/nonexistent"}, {"file:" + os.DevNull}} {
-		if _, err := authorizedKeys(bad); err == nil || !strings.Contains(hintOf(err), "ssh.authorizedKeys") {
-			t.Errorf("%v: %v", bad, err)
-		}
+	c := seedCluster()
+	c.SSH.AuthorizedKeys = nil
+	if _, err := seedISO(c, inventory.Node{}, keyPair{}, time.Now()); err == nil || !strings.Contains(hintOf(err), "ssh.authorizedKeys") {
+		t.Errorf("%v (%s)", err, hintOf(err))
 	}
 }
 
