@@ -161,6 +161,13 @@ func (s *Server) Connections() (opened, loggedIn int) {
 	return s.opened, s.logins
 }
 
+// Open returns how many connections are open now.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 func (s *Server) set(change func(*switches)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

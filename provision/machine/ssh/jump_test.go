@@ -46,6 +46,10 @@ func TestJumpHost(t *testing.T) {
 	if err != nil || key != r.server.HostKey() {
 		t.Errorf("offered %q, %v", key, err)
 	}
+	if err := errors.Join(h.Close(), second.Close()); err != nil {
+		t.Error(err)
+	}
+	sshtest.Eventually(t, "every connection is closed", func() bool { return jump.Open() == 0 && r.server.Open() == 0 })
 }
 
 func TestJumpHostInTrouble(t *testing.T) {

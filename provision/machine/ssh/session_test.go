@@ -3,11 +3,16 @@ package ssh
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	xssh "golang.org/x/crypto/ssh"
 
 	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/testinfra/sshtest"
@@ -220,10 +225,15 @@ func TestCancelledUploadIsRemoved(t *testing.T) {
 	go func() {
 		ended <- h.WriteFile(ctx, machine.File{Path: target, Content: bytes.Repeat([]byte("x"), 32<<20), Mode: 0o600})
 	}()
+	var files []string
 	sshtest.Eventually(t, "the upload begins", func() bool {
-		dirs, err := os.ReadDir(r.server.Home)
-		return err == nil && len(dirs) > 0
+		var err error
+		files, err = filepath.Glob(filepath.Join(r.server.Home, ".k3sedge-*", "file"))
+		return err == nil && len(files) == 1
 	})
+	if info, err := os.Stat(filepath.Dir(files[0])); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the upload's directory: %v, %v", info, err)
+	}
 	r.server.Freeze(true)
 	cancel()
 	if err := sshtest.Promptly(t, func() error { return <-ended }); !errors.Is(err, context.Canceled) {
@@ -238,6 +248,29 @@ func TestCancelledUploadIsRemoved(t *testing.T) {
 	if _, err := os.Stat(target); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the target: %v", err)
 	}
+}
+
+func TestDamagedUploadIsNotInstalled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.host(t, quick())
+	dir, target := filepath.Join(r.server.Home, "upload"), filepath.Join(t.TempDir(), "target")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(dir+"/file", []byte("damaged"), 0o600), os.WriteFile(target, []byte("old"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte("whole")))
+	_, err := h.Run(t.Context(), machine.Command{Argv: []string{"sh", "-c", install, "sh", dir + "/file", target, "0600", sum, "no"}, Root: true})
+	var exit *machine.ExitError
+	if !errors.As(err, &exit) || !strings.Contains(exit.Stderr, "arrived damaged") {
+		t.Errorf("got %v", err)
+	}
+	if got, err := os.ReadFile(target); string(got) != "old" {
+		t.Errorf("the target has %q, %v", got, err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(target)); len(left) != 1 {
+		t.Errorf("beside the target: %v, %v", left, err)
+	}
+	wantCleanHome(t, r)
 }
 
 func TestPlaceIsCheap(t *testing.T) {
@@ -270,5 +303,24 @@ func TestUseAfterClose(t *testing.T) {
 	}
 	if _, err := h.Run(t.Context(), command("true")); !errors.Is(err, errClosed) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestExitCodeThatCameBeforeTheLoss(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err   error
+		ended bool
+	}{
+		"success": {nil, true}, "failure": {&xssh.ExitError{}, true}, "cut off": {&xssh.ExitMissingError{}, false}, "broken": {errSilent, false},
+	} {
+		done := make(chan error, 1)
+		done <- tc.err
+		if err, ended := endedBefore(done); ended != tc.ended || !errors.Is(err, tc.err) {
+			t.Errorf("%s: %v, %t", name, err, ended)
+		}
+		if _, ended := endedBefore(done); ended {
+			t.Errorf("%s: ended without an exit code", name)
+		}
 	}
 }
