@@ -69,7 +69,8 @@ type Image struct {
 // Network is the LAN in which the nodes stand.
 type Network struct {
 	CIDR netip.Prefix `yaml:"cidr"`
-	// Gateway may be left out with existing machines only.
+	// Gateway may be left out with existing machines only. (The encoder
+	// takes every address for an empty struct, so there is no omitempty.)
 	Gateway netip.Addr   `yaml:"gateway"`
 	DNS     []netip.Addr `yaml:"dns,omitempty"`
 }

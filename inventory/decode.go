@@ -183,7 +183,10 @@ func (d decoder) text(n *yaml.Node, u encoding.TextUnmarshaler, path string) {
 		d.refuse(n, path, want+" is expected here, not "+kindOf(n), "")
 		return
 	}
-	if err := u.UnmarshalText([]byte(n.Value)); err != nil || n.Value == "" {
+	if n.Value == "" {
+		return // as left out; whoever needs it says that it is missing
+	}
+	if err := u.UnmarshalText([]byte(n.Value)); err != nil {
 		d.refuse(n, path, "not "+want, "")
 	}
 }

@@ -19,7 +19,7 @@ func validateSSH(c Cluster, f *findings) {
 	f.check(len(s.Identities) > 0 || s.Agent, "ssh.identities", "is missing, and agent is not allowed either",
 		"name a private key file such as ~/.ssh/id_ed25519, or set ssh.agent: true")
 	for i, path := range s.Identities {
-		validateIdentity(s, f, indexPath("ssh.identities", i), path)
+		validateIdentity(f, indexPath("ssh.identities", i), path)
 	}
 	if s.Passphrase != nil {
 		validateSecretRef(f, "ssh.passphrase", *s.Passphrase)
@@ -44,9 +44,9 @@ func validateSource(f *findings, path string, p netip.Prefix) {
 	}
 }
 
-// validateIdentity checks what the SSH client would stumble over, without the
-// passphrase.
-func validateIdentity(s SSH, f *findings, path, file string) {
+// validateIdentity checks what the SSH client would stumble over. Whether the
+// key is encrypted does not matter: its passphrase can be asked for.
+func validateIdentity(f *findings, path, file string) {
 	if !f.require(file != "", path, "name a private key file such as ~/.ssh/id_ed25519") {
 		return
 	}
@@ -64,8 +64,6 @@ func validateIdentity(s SSH, f *findings, path, file string) {
 	}
 	f.check(id.usable(), path, file+" has a format that is not supported", "ssh-keygen -p -f FILE rewrites it in OpenSSH's own")
 	f.check(id.mode&0o077 == 0, path, fmt.Sprintf("%s may be used by others (%04o)", file, id.mode), "chmod 600 "+file)
-	f.check(!id.encrypted || s.Passphrase != nil || s.Agent, path, file+" is encrypted, and there is no passphrase for it",
-		"set ssh.passphrase to env:NAME, file:PATH or cmd:COMMAND, or load the key into the agent and set ssh.agent: true")
 }
 
 func fileHint(err error) string {

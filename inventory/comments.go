@@ -1,0 +1,88 @@
+package inventory
+
+import (
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// comments are those of the file that Init writes, by path of the field. One
+// that begins with a line break goes above its key, the others behind it.
+func comments(c Cluster) map[string]string {
+	out := map[string]string{
+		"id":                 "marks the VMs of this cluster; a VM without it is never touched",
+		"provider":           "\nWhere the machines come from: proxmox or existing.",
+		"network":            "\nThe LAN of the nodes.",
+		"ssh":                "\nHow the nodes are reached, and by whom.",
+		"ssh.user":           "the admin on the nodes; root and passwords cannot log in",
+		"ssh.identities":     "\nYour private keys. With agent: true, those in your SSH agent are offered too;\npassphrase: cmd:COMMAND opens an encrypted key, otherwise it is asked for.",
+		"ssh.authorizedKeys": "\nThe public keys that may log in, written out or as file:PATH. All others are refused.",
+		"ssh.allowFrom":      "\nWhere logins may come from. The machine that runs k3sedge must be inside.",
+		"nodes":              "\nOne server, or three; any number of agents.",
+		"nodes[0].role":      "server or agent",
+	}
+	if c.Provider.Existing != nil {
+		out["provider.existing"] = "Debian machines that are already there, with ssh.user and sudo; their addresses are below"
+		return out
+	}
+	const p = "provider.proxmox."
+	for path, text := range map[string]string{
+		"tlsPin":         "of the server's public key; compare it before you trust it",
+		"caFile":         "/etc/pve/pve-root-ca.pem of the Proxmox host",
+		"token":          "\nAn API token with its own privileges. k3sedge up names each one that is missing.",
+		"token.secret":   "where the secret is kept",
+		"node":           "name of the Proxmox host",
+		"vmids":          "VMs get their numbers from this range",
+		"storage":        "\nStorages for disks, for the image (content import) and for the seed ISO (content iso).",
+		"image":          "\nA cloud image that Proxmox downloads itself. Name a dated folder, never latest,\nand the checksum from the file SHA512SUMS beside it (https://cloud.debian.org/images/cloud/bookworm/).",
+		"image.checksum": "sha512: and the digits",
+		"template":       "VMID of the template that is cloned",
+		"pool":           "the token needs its privileges on this pool only",
+	} {
+		out[p+path] = text
+	}
+	return out
+}
+
+// annotate puts a comment to the field at path; where there is no such field,
+// there is nothing to say.
+func annotate(root *yaml.Node, path, text string) {
+	key, value := find(root, path)
+	if key == nil {
+		return
+	}
+	if above, ok := strings.CutPrefix(text, "\n"); ok {
+		key.HeadComment = above
+		return
+	}
+	if value.Kind == yaml.ScalarNode || len(value.Content) == 0 {
+		value.LineComment = text
+		return
+	}
+	key.LineComment = text
+}
+
+// find returns key and value of the field at path.
+func find(node *yaml.Node, path string) (key, value *yaml.Node) {
+	value = node
+	for part := range strings.SplitSeq(strings.ReplaceAll(path, "[0]", ".[0]"), ".") {
+		if part == "[0]" && len(value.Content) > 0 {
+			value = value.Content[0]
+			continue
+		}
+		key, value = child(value, part)
+		if key == nil {
+			return nil, nil
+		}
+	}
+	return key, value
+}
+
+func child(mapping *yaml.Node, name string) (key, value *yaml.Node) {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == name {
+			return mapping.Content[i], mapping.Content[i+1]
+		}
+	}
+	return nil, nil
+}
