@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Main runs the program and returns its exit code.
+func Main(ctx context.Context, args []string, s Streams) int {
+	app := newApp(s)
+	err := app.RunContext(ctx, flagsFirst(app, args))
+	printError(s.Err, err)
+	return codeOf(err)
+}
+
+func newApp(s Streams) *cli.App {
+	return &cli.App{
+		Name:  "k3sedge",
+		Usage: "hardened K3s edge machines on Proxmox, and the proof that they stay so",
+		Description: `k3sedge init writes k3sedge.yaml; k3sedge up makes it so, as often as you like;
+k3sedge harden --check proves that it still holds.
+
+` + exitCodes,
+		Writer:               s.Out,
+		ErrWriter:            s.Err,
+		EnableBashCompletion: true,
+		HideVersion:          true,
+		HideHelpCommand:      true,
+		Suggest:              true,
+		// Errors are printed and turned into an exit code in Main alone.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   onUsageError,
+		Action:         rootAction,
+		Commands: []*cli.Command{
+			newInitCommand(s), newUpCommand(s), newHardenCommand(s), newTrustCommand(s),
+			newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
+		},
+	}
+}
+
+func rootAction(c *cli.Context) error {
+	if name := c.Args().First(); name != "" {
+		return usagef("k3sedge --help lists the commands", "there is no command %q", name)
+	}
+	return cli.ShowAppHelp(c)
+}
+
+func onUsageError(c *cli.Context, err error, _ bool) error {
+	name := strings.TrimSpace("k3sedge " + c.Command.Name)
+	if c.Command.Name == c.App.Name {
+		name = c.App.Name
+	}
+	return usagef(name+" --help lists the flags", "%w", err)
+}
+
+// command fills in what all commands have in common. The examples are part of
+// the help because they are what people read.
+func command(c cli.Command, arguments, examples string) *cli.Command {
+	c.ArgsUsage = arguments
+	c.OnUsageError = onUsageError
+	c.Description = strings.TrimSpace(c.Description) + "\n\nEXAMPLES:\n   " + strings.ReplaceAll(strings.TrimSpace(examples), "\n", "\n   ")
+	c.HideHelpCommand = true
+	return &c
+}
+
+// wantArgs refuses a wrong number of arguments with the command's usage.
+func wantArgs(c *cli.Context, least, most int) error {
+	if n := c.NArg(); n < least || n > most {
+		return usagef(fmt.Sprintf("usage: k3sedge %s %s", c.Command.Name, c.Command.ArgsUsage), "%s: %d arguments given", c.Command.Name, n)
+	}
+	return nil
+}
+
+// flagsFirst moves a command's flags before its arguments, because people
+// write `trust edge-1 --yes` and the flag package stops at the first argument.
+func flagsFirst(app *cli.App, args []string) []string {
+	if len(args) < 3 {
+		return args
+	}
+	command := app.Command(args[1])
+	if command == nil {
+		return args
+	}
+	withValue := valueFlags(command)
+	flags, rest := []string{}, []string{}
+	for i := 2; i < len(args); i++ {
+		switch a := args[i]; {
+		case a == "--":
+			rest = append(rest, args[i:]...)
+			i = len(args)
+		case !strings.HasPrefix(a, "-") || a == "-":
+			rest = append(rest, a)
+		case withValue[strings.TrimLeft(a, "-")] && i+1 < len(args):
+			flags = append(flags, a, args[i+1])
+			i++
+		default:
+			flags = append(flags, a)
+		}
+	}
+	return append(append([]string{args[0], args[1]}, flags...), rest...)
+}
+
+// valueFlags are the names of a command's flags that are followed by a value.
+func valueFlags(command *cli.Command) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range command.Flags {
+		if doc, ok := f.(cli.DocGenerationFlag); ok && doc.TakesValue() {
+			for _, n := range f.Names() {
+				names[n] = true
+			}
+		}
+	}
+	return names
+}
+
+// errNoAnswer is a question that nobody is there to answer.
+var errNoAnswer = errors.New("nobody to ask: standard input is no terminal")
+
+// confirm asks until the answer is the word, or something else.
+func confirm(s Streams, question, word string) (bool, error) {
+	if !s.interactive() {
+		return false, errNoAnswer
+	}
+	fmt.Fprintf(s.Err, "%s: ", question)
+	var answer string
+	if _, err := fmt.Fscanln(s.In, &answer); err != nil && !errors.Is(err, io.EOF) && answer != "" {
+		return false, fmt.Errorf("read the answer: %w", err)
+	}
+	return answer == word, nil
+}

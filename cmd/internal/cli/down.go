@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/provision"
+)
+
+// downOptions are the flags of `k3sedge down`.
+type downOptions struct {
+	file string
+	yes  bool
+}
+
+func newDownCommand(s Streams) *cli.Command {
+	return command(cli.Command{
+		Name: "down", Usage: "show what would be destroyed, ask, destroy",
+		Description: `Destroys the VMs of this cluster and their disks. A VM is only touched if its
+number, its name and the mark in its description all agree. The image stays.`,
+		Flags: []cli.Flag{fileFlag(), yesFlag("do not ask")},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, 0, 0); err != nil {
+				return err
+			}
+			return runDown(c.Context, s, downOptions{file: c.String("file"), yes: c.Bool("yes")})
+		},
+	}, "", `k3sedge down
+k3sedge down --yes`)
+}
+
+var errExisting = errors.New("k3sedge did not make these machines, so it destroys none of them")
+
+func runDown(ctx context.Context, s Streams, o downOptions) error {
+	ctx, _, release := interrupts(ctx, s.Err)
+	defer release()
+	st, err := openSite(ctx, s, o.file)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	if st.project.Cluster.Provider.Proxmox == nil {
+		return usageError{errExisting}
+	}
+	unlock, err := st.dir.lock("down")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	p, err := st.proxmox(ctx)
+	if err != nil {
+		return err
+	}
+	doomed, err := p.DestroyPlan(ctx)
+	if err != nil {
+		return err
+	}
+	if len(doomed) == 0 {
+		fmt.Fprintln(s.Err, "there is nothing to destroy")
+		return nil
+	}
+	if err := agreeToDestroy(s, st, doomed, o.yes); err != nil {
+		return err
+	}
+	if err := p.Destroy(ctx, doomed); err != nil {
+		return afterFailure(err, "k3sedge down")
+	}
+	fmt.Fprintf(s.Err, "destroyed %d machines; the image stays in its storage\n", len(doomed))
+	return nil
+}
+
+func agreeToDestroy(s Streams, st *site, doomed []provision.Doomed, yes bool) error {
+	fmt.Fprintln(s.Err, "this destroys, with all their disks:")
+	for _, d := range doomed {
+		fmt.Fprintf(s.Err, "  VM %d %s (%s): %s\n", d.VMID, d.Name, d.Mark, strings.Join(d.Disks, ", "))
+	}
+	if yes {
+		return nil
+	}
+	name := st.project.Cluster.Name
+	ok, err := confirm(s, fmt.Sprintf("type %s to go on", name), name)
+	if err != nil {
+		return usagef("give --yes to destroy without being asked", "%w", err)
+	}
+	if !ok {
+		return fmt.Errorf("not confirmed: nothing was destroyed")
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// The exit codes are a public contract.
+const (
+	exitOK       = 0 // done or compliant
+	exitFailed   = 1 // failed
+	exitUsage    = 2 // bad usage or bad configuration
+	exitFindings = 3 // drift or findings
+	exitUnknown  = 4 // could not look: unreachable, no permission
+)
+
+const exitCodes = `EXIT CODES:
+   0  done, or compliant
+   1  failed
+   2  bad usage or bad configuration
+   3  drift or findings: up --plan with changes, harden --check with findings
+   4  could not look: unreachable, or no permission`
+
+// usageError is a mistake in how the program was called.
+type usageError struct{ error }
+
+// Unwrap returns the mistake itself.
+func (u usageError) Unwrap() error { return u.error }
+
+func usagef(hint, format string, args ...any) error {
+	return machine.WithHint(usageError{fmt.Errorf(format, args...)}, "%s", hint)
+}
+
+// outcome ends a command with an exit code and no further words: what there
+// was to say has been printed.
+type outcome int
+
+// Error names the code; it is never shown.
+func (o outcome) Error() string { return fmt.Sprintf("exit code %d", int(o)) }
+
+// codeOf maps an error to the exit code.
+func codeOf(err error) int {
+	var problems inventory.Problems
+	var usage usageError
+	var end outcome
+	var unknown couldNotLook
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &end):
+		return int(end)
+	case errors.As(err, &usage), errors.As(err, &problems):
+		return exitUsage
+	case errors.As(err, &unknown):
+		return exitUnknown
+	}
+	return exitFailed
+}
+
+// couldNotLook marks the error of a command that only looks.
+type couldNotLook struct{ error }
+
+// Unwrap returns the reason.
+func (c couldNotLook) Unwrap() error { return c.error }
+
+// printError writes an error and its hint for a person.
+func printError(w io.Writer, err error) {
+	var end outcome
+	var problems inventory.Problems
+	switch {
+	case err == nil, errors.As(err, &end):
+	case errors.As(err, &problems):
+		printProblems(w, problems)
+	default:
+		for _, e := range flatten(err) {
+			fmt.Fprintf(w, "error: %v\n", e)
+			if hint := hintOf(e); hint != "" {
+				fmt.Fprintf(w, "hint: %s\n", hint)
+			}
+		}
+	}
+}
+
+func printProblems(w io.Writer, problems inventory.Problems) {
+	for _, p := range problems {
+		fmt.Fprintf(w, "error: %s\n", p.Error())
+		if p.Hint != "" {
+			fmt.Fprintf(w, "hint: %s\n", p.Hint)
+		}
+	}
+}
+
+// hintOf returns the outermost hint in err's chain.
+func hintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "the same command goes on where it stopped"
+	}
+	return ""
+}
+
+// flatten takes a joined error apart, so that each part is shown with its own hint.
+func flatten(err error) []error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
+			return joined.Unwrap()
+		}
+	}
+	return []error{err}
+}

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// initOptions are the flags of `k3sedge init`.
+type initOptions struct {
+	file, proxmox, tlsPin, identity string
+	existing                        bool
+	cidr, gateway                   string
+	addresses                       []string
+	write                           inventory.InitOptions
+	pve                             inventory.InitProxmox
+}
+
+func newInitCommand(s Streams) *cli.Command {
+	image := provision.DebianImage()
+	return command(cli.Command{
+		Name: "init", Usage: "write a commented k3sedge.yaml",
+		Description: `With --proxmox the server's certificate is shown: compare the fingerprint with
+the one in the web interface (node, System, Certificates). What is stored is
+the hash of its public key, and no other server is talked to from then on.
+With --existing the file is for Debian machines that are already there.`,
+		Flags: []cli.Flag{
+			fileFlag(),
+			&cli.StringFlag{Name: "proxmox", Usage: "`URL` of the Proxmox server, such as https://pve.lan:8006"},
+			&cli.StringFlag{Name: "tls-pin", Usage: "the `sha256/…` you expect of the server; no question is asked if it is that one"},
+			&cli.BoolFlag{Name: "existing", Usage: "the machines are there already"},
+			&cli.StringFlag{Name: "name", Value: "edge", Usage: "`NAME` of the cluster, and of its nodes with a number"},
+			&cli.StringFlag{Name: "cidr", Value: "192.168.1.0/24", Usage: "the LAN's `NETWORK`"},
+			&cli.StringFlag{Name: "gateway", Usage: "the LAN's gateway `ADDRESS` (default: the network's first address)"},
+			&cli.StringSliceFlag{Name: "address", Usage: "`ADDRESS` of a node, the server first; repeat it (default: the network's 11th and 12th)"},
+			&cli.StringFlag{Name: "user", Usage: "the admin `USER` on the nodes (default: k3sedge)"},
+			&cli.StringFlag{Name: "identity", Usage: "`FILE` of your private SSH key, its .pub beside it (default: the first of ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
+			&cli.StringFlag{Name: "pve-node", Usage: "`NAME` of the Proxmox node (default: pve)"},
+			&cli.StringFlag{Name: "token-id", Usage: "the API token's `ID`, user@realm!name (default: k3sedge@pve!edge)"},
+			&cli.StringFlag{Name: "image-url", Value: image.URL, Usage: "`URL` of the cloud image"},
+			&cli.StringFlag{Name: "image-checksum", Value: image.Checksum, Usage: "its `CHECKSUM`, sha512:… or sha256:…"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, 0, 0); err != nil {
+				return err
+			}
+			return runInit(c.Context, s, initFlags(c))
+		},
+	}, "", `k3sedge init --proxmox https://pve.lan:8006 --cidr 10.0.0.0/24
+k3sedge init --existing --address 10.0.0.11 --address 10.0.0.12`)
+}
+
+func initFlags(c *cli.Context) initOptions {
+	return initOptions{
+		file: c.String("file"), proxmox: c.String("proxmox"), tlsPin: c.String("tls-pin"), existing: c.Bool("existing"),
+		identity: c.String("identity"), cidr: c.String("cidr"), gateway: c.String("gateway"), addresses: c.StringSlice("address"),
+		write: inventory.InitOptions{Name: c.String("name"), User: c.String("user")},
+		pve: inventory.InitProxmox{
+			Endpoint: c.String("proxmox"), Node: c.String("pve-node"), TokenID: c.String("token-id"),
+			Image: inventory.Image{URL: c.String("image-url"), Checksum: c.String("image-checksum")},
+		},
+	}
+}
+
+func runInit(ctx context.Context, s Streams, o initOptions) error {
+	if (o.proxmox == "") == !o.existing {
+		return usagef("for example k3sedge init --proxmox https://pve.lan:8006", "init takes either --proxmox URL or --existing")
+	}
+	if _, err := os.Lstat(o.file); err == nil {
+		return machine.WithHint(fmt.Errorf("%s is there already: nothing was written", o.file), "name another file with --file, or change that one by hand")
+	}
+	if err := o.addressing(); err != nil {
+		return err
+	}
+	if err := o.keys(); err != nil {
+		return err
+	}
+	if o.proxmox != "" {
+		pin, err := askPin(ctx, s, o)
+		if err != nil {
+			return err
+		}
+		o.pve.TLSPin, o.write.Proxmox = pin, &o.pve
+	}
+	data, err := inventory.Init(o.write)
+	if err != nil {
+		return err
+	}
+	if err := inventory.SaveNew(o.file, data); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Err, "wrote %s: go through it, then run k3sedge up --plan\n", o.file)
+	if _, err := inventory.Load(o.file); err != nil {
+		fmt.Fprintln(s.Err, "these have to be filled in first:")
+		return err
+	}
+	return nil
+}
+
+// The nodes' default places in the network, behind what routers take first.
+const firstNode, defaultNodes = 11, 2
+
+// addressing reads the network and derives what was left out.
+func (o *initOptions) addressing() error {
+	cidr, err := netip.ParsePrefix(o.cidr)
+	if err != nil || !cidr.Addr().Is4() {
+		return usagef("--cidr 192.168.1.0/24", "--cidr %q: not an IPv4 network", o.cidr)
+	}
+	o.write.CIDR = cidr.Masked()
+	o.write.Gateway = nth(o.write.CIDR, 1)
+	if o.gateway != "" {
+		if o.write.Gateway, err = netip.ParseAddr(o.gateway); err != nil {
+			return usagef("--gateway 192.168.1.1", "--gateway %q: not an address", o.gateway)
+		}
+	}
+	for _, text := range o.addresses {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return usagef("--address 192.168.1.11", "--address %q: not an address", text)
+		}
+		o.write.Addresses = append(o.write.Addresses, a)
+	}
+	for i := 0; len(o.addresses) == 0 && i < defaultNodes; i++ {
+		o.write.Addresses = append(o.write.Addresses, nth(o.write.CIDR, firstNode+i))
+	}
+	return nil
+}
+
+// nth is the network's n-th address.
+func nth(p netip.Prefix, n int) netip.Addr {
+	a := p.Addr()
+	for range n {
+		a = a.Next()
+	}
+	return a
+}
+
+var errNoIdentity = errors.New("no SSH key found in ~/.ssh")
+
+// keys finds the user's key pair.
+func (o *initOptions) keys() error {
+	candidates := []string{o.identity}
+	if o.identity == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return fmt.Errorf("find the home folder: %w", err)
+		}
+		candidates = nil
+		for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
+			candidates = append(candidates, filepath.Join(home, ".ssh", name))
+		}
+	}
+	for _, path := range candidates {
+		if _, err := os.Stat(path + ".pub"); err != nil {
+			continue
+		}
+		o.write.AuthorizedKeys = []string{"file:" + path + ".pub"}
+		if _, err := os.Stat(path); err == nil {
+			o.write.Identities = []string{path}
+		} else {
+			o.write.Agent = true // only the public half is here: an agent or a hardware key has the other
+		}
+		return nil
+	}
+	hint := "make one with ssh-keygen -t ed25519, or name it with --identity"
+	if o.identity != "" {
+		return usagef(hint, "--identity %s: there is no %s.pub", o.identity, o.identity)
+	}
+	return usageError{machine.WithHint(errNoIdentity, "%s", hint)}
+}
+
+// askPin shows who answers at the address and has the user compare it.
+func askPin(ctx context.Context, s Streams, o initOptions) (string, error) {
+	id, err := provision.ServerPin(ctx, o.proxmox)
+	if err != nil {
+		return "", err
+	}
+	if o.tlsPin != "" {
+		if o.tlsPin != id.Pin {
+			return "", machine.WithHint(fmt.Errorf("%s shows %s, not %s: nothing was written", o.proxmox, id.Pin, o.tlsPin), "somebody else answers there, or the server has a new key; compare its fingerprint again")
+		}
+		return id.Pin, nil
+	}
+	fmt.Fprintf(s.Err, "%s shows the certificate\n  subject      %s\n  fingerprint  %s\n  valid until  %s\n  public key   %s\n",
+		o.proxmox, id.Subject, id.LeafSHA256, id.NotAfter.Format("2006-01-02"), id.Pin)
+	yes, err := confirm(s, "is this the fingerprint in the web interface? (yes/no)", "yes")
+	if err != nil {
+		return "", usagef("give the public key's hash that you compared with --tls-pin "+id.Pin, "%w", err)
+	}
+	if !yes {
+		return "", errors.New("not confirmed: nothing was written")
+	}
+	return id.Pin, nil
+}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/k3sedge/k3sedge/hardening"
+)
+
+// proof is the last word of a run: the machines, whether they hold, and what
+// the time went into.
+type proof struct {
+	Kind   string      `json:"kind"` // result
+	Nodes  []nodeProof `json:"nodes"`
+	Stages []stageTime `json:"stages"`
+}
+
+type nodeProof struct {
+	Name      string           `json:"name"`
+	Role      string           `json:"role"`
+	Address   string           `json:"address"`
+	Compliant bool             `json:"compliant"`
+	Controls  hardening.Counts `json:"controls"`
+}
+
+// printProof audits every node once more, from outside of the steps that
+// changed it, and prints the table.
+func (st *site) printProof(ctx context.Context, output string, stages []stageTime) error {
+	p := proof{Kind: "result", Stages: stages}
+	var errs []error
+	for i, a := range st.audit(ctx) {
+		n := st.project.Cluster.Nodes[i]
+		count := a.Counts()
+		ok := a.Err == nil && count.Fail == 0 && count.Unknown == 0 && count.Pass > 0
+		p.Nodes = append(p.Nodes, nodeProof{n.Name, string(n.Role), n.Address.String(), ok, count})
+		switch {
+		case a.Err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", n.Name, a.Err))
+		case !ok:
+			errs = append(errs, fmt.Errorf("%s: %d controls fail, %d are unknown", n.Name, count.Fail, count.Unknown))
+		}
+	}
+	if output == "json" {
+		errs = append(errs, json.NewEncoder(st.streams.Out).Encode(p))
+	} else {
+		errs = append(errs, p.writeText(st.streams.Out))
+	}
+	return errors.Join(errs...)
+}
+
+func (p proof) writeText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nNODE\tROLE\tADDRESS\tCOMPLIANT\tCONTROLS")
+	for _, n := range p.Nodes {
+		word := "no"
+		if n.Compliant {
+			word = "yes"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d pass, %d not applicable\n", n.Name, n.Role, n.Address, word, n.Controls.Pass, n.Controls.NotApplicable)
+	}
+	fmt.Fprintln(t, "\nSTAGE\tTIME")
+	for _, s := range p.Stages {
+		fmt.Fprintf(t, "%s\t%.1fs\n", s.Stage, s.Seconds)
+	}
+	return t.Flush()
+}

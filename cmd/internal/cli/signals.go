@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// errInterrupted is the cause of a context that the user cancelled.
+var errInterrupted = errors.New("interrupted")
+
+// interrupts turns Ctrl-C into two stages: the first closes the returned
+// channel, so that the running step is finished and no other begun; the
+// second cancels the context. release ends the watching.
+func interrupts(parent context.Context, w io.Writer) (ctx context.Context, stop <-chan struct{}, release func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stopping := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+		fmt.Fprintln(w, "finishing this step; the same command goes on later; Ctrl-C again stops now")
+		close(stopping)
+		select {
+		case <-signals:
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, stopping, func() { signal.Stop(signals); cancel(nil) }
+}

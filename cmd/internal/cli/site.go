@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+
+	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/ssh"
+)
+
+// machines makes the nodes' machines, or only looks at them.
+type machines interface {
+	Preflight(ctx context.Context) error
+	Stages() []converge.Stage
+	PlanStages() []converge.Stage
+}
+
+// site is a project with everything needed to work on it.
+type site struct {
+	streams  Streams
+	project  inventory.Project
+	dir      stateDir
+	pins     *ssh.Pins
+	guests   map[string]*guest // by node
+	policies map[string]hardening.Policy
+}
+
+// openSite loads the project and prepares, but does not open, a connection to
+// every node. Nothing is contacted yet.
+func openSite(ctx context.Context, s Streams, file string) (*site, error) {
+	project, err := inventory.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openStateDir(file)
+	if err != nil {
+		return nil, err
+	}
+	pins, err := ssh.OpenPins(dir.path("known_hosts"))
+	if err != nil {
+		return nil, fmt.Errorf("read the pinned host keys: %w", err)
+	}
+	st := &site{streams: s, project: project, dir: dir, pins: pins, guests: map[string]*guest{}, policies: map[string]hardening.Policy{}}
+	auth := st.auth(ctx)
+	for _, n := range project.Cluster.Nodes {
+		if err := st.addNode(n, auth); err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
+	policy, err := hardening.NewPolicy(st.project.Cluster, n)
+	if err != nil {
+		return err
+	}
+	st.policies[n.Name] = policy
+	if n.HostKey != "" && len(st.pins.Get(n.Name)) == 0 {
+		if err := st.pins.Set(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {
+			return fmt.Errorf("pin the host key of %s: %w", n.Name, err)
+		}
+	}
+	cfg, err := st.sshConfig(n, auth)
+	if err != nil {
+		return err
+	}
+	st.guests[n.Name] = newGuest(cfg)
+	return nil
+}
+
+// auth holds what the user logs in with. The passphrase is resolved or asked
+// for only when a server has accepted the key it protects.
+func (st *site) auth(ctx context.Context) *ssh.Auth {
+	want := st.project.Cluster.SSH
+	a := &ssh.Auth{Identities: want.Identities}
+	if want.Agent {
+		a.AgentSocket, _ = st.streams.Getenv("SSH_AUTH_SOCK")
+	}
+	a.Passphrase = func(path string) ([]byte, error) {
+		if want.Passphrase != nil {
+			secret, err := want.Passphrase.Resolve(ctx, st.streams.Getenv)
+			return []byte(secret.Reveal()), err
+		}
+		if st.streams.AskSecret == nil {
+			return nil, machine.WithHint(fmt.Errorf("%s is encrypted: %w", path, errNoAnswer), "set ssh.passphrase to env:NAME, file:PATH or cmd:COMMAND, or load the key into an SSH agent")
+		}
+		fmt.Fprintf(st.streams.Err, "passphrase of %s: ", path)
+		defer fmt.Fprintln(st.streams.Err)
+		return st.streams.AskSecret()
+	}
+	return a
+}
+
+func (st *site) sshConfig(n inventory.Node, auth *ssh.Auth) (ssh.Config, error) {
+	c := st.project.Cluster
+	cfg := ssh.Config{Name: n.Name, Address: sshAddress(c, n), User: c.SSH.User, Auth: auth, Pins: st.pins}
+	if c.SSH.Jump == nil {
+		return cfg, nil
+	}
+	address := c.SSH.Jump.Address
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(address, "22")
+	}
+	const name = "jump host"
+	if err := st.pins.Set(name, address, c.SSH.Jump.HostKey); err != nil {
+		return ssh.Config{}, fmt.Errorf("pin the host key of the jump host: %w", err)
+	}
+	cfg.Jump = &ssh.Config{Name: name, Address: address, User: c.SSH.Jump.User, Auth: auth, Pins: st.pins}
+	return cfg, nil
+}
+
+// sshAddress is where a node's sshd listens.
+func sshAddress(c inventory.Cluster, n inventory.Node) string {
+	return net.JoinHostPort(n.Address.String(), strconv.Itoa(c.SSH.Port))
+}
+
+// machines returns the provider that the file names.
+func (st *site) machines(ctx context.Context) (machines, error) {
+	if st.project.Cluster.Provider.Proxmox == nil {
+		return existing{provision.Config{Cluster: st.project.Cluster, Guests: st}}, nil
+	}
+	return st.proxmox(ctx)
+}
+
+// existing are machines that are already there: they are waited for, not made.
+type existing struct{ provision.Config }
+
+// Preflight has nobody to ask.
+func (existing) Preflight(context.Context) error { return nil }
+
+// Stages wait for the machines.
+func (e existing) Stages() []converge.Stage { return provision.ExistingStages(e.Config) }
+
+// PlanStages ask each machine once.
+func (e existing) PlanStages() []converge.Stage { return provision.ExistingPlanStages(e.Config) }
+
+func (st *site) proxmox(ctx context.Context) (*provision.Proxmox, error) {
+	c := st.project.Cluster
+	token, err := c.Provider.Proxmox.Token.Secret.Resolve(ctx, st.streams.Getenv)
+	if err != nil {
+		return nil, machine.WithHint(usageError{fmt.Errorf("provider.proxmox.token.secret: %w", err)}, "export the variable, or name another place in provider.proxmox.token.secret")
+	}
+	return provision.NewProxmox(provision.Config{
+		Cluster: c, Token: token, StateDir: string(st.dir), Pins: nodePins{st.pins, c}, Guests: st, Prober: lanProber{},
+	})
+}
+
+// Reader looks at a node.
+func (st *site) Reader(n inventory.Node) machine.Reader { return st.guests[n.Name] }
+
+// Host is a node that may be changed.
+func (st *site) Host(n inventory.Node) provision.GuestHost { return st.guests[n.Name] }
+
+// close ends all connections.
+func (st *site) close() {
+	for _, g := range st.guests {
+		_ = g.Close() // nothing is left to be lost on a connection
+	}
+}
+
+// name is the cluster's name and where its file stands, for messages.
+func (st *site) name() string {
+	return fmt.Sprintf("%s (%s)", st.project.Cluster.Name, filepath.Dir(string(st.dir)))
+}

@@ -1,0 +1,131 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// lockout is a ruleset that lets nobody in any more.
+const lockout = `add table inet k3sedge
+delete table inet k3sedge
+table inet k3sedge {
+	chain input {
+		type filter hook input priority filter - 10; policy drop;
+	}
+}
+`
+
+// agentPath is how a shell on a node finds the agent.
+const agentPath = `$(ls -t /usr/local/lib/k3sedge/k3sedge-node-* | head -1)`
+
+// rollbacks applies changes that lock everybody out, with clients that die.
+func rollbacks(t *testing.T, s *site) {
+	good := s.onNode(0, "sudo nft list table inet k3sedge; sudo sshd -T")
+	for name, tx := range map[string]facts.Transaction{
+		"ruleset": {ID: "e2e-ruleset", Ruleset: lockout, RulesetPath: "/etc/nftables.d/k3sedge.nft", Window: 10},
+		"sshd": {ID: "e2e-sshd", Window: 10,
+			Files: []facts.FileChange{{Path: "/etc/ssh/sshd_config.d/00-k3sedge.conf", Content: "AllowUsers nobody\n", Mode: 0o600}},
+			Units: []facts.UnitChange{{Name: "ssh.service", Action: "reload"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.applyAndDie(t, tx)
+			if s.ssh(0, "true").code == 0 {
+				t.Fatal("the change did not lock us out: the test would prove nothing")
+			}
+			eventually(t, "the machine goes back by itself", 40*time.Second, func() bool { return s.ssh(0, "true").code == 0 })
+			if after := s.onNode(0, "sudo nft list table inet k3sedge; sudo sshd -T"); withoutCounters(after) != withoutCounters(good) {
+				t.Errorf("after the rollback:\n%s\nwant\n%s", after, good)
+			}
+			s.must(0, "harden", "--check")
+		})
+	}
+	t.Run("reboot inside the window", func(t *testing.T) {
+		s.applyAndDie(t, facts.Transaction{ID: "e2e-reboot", Ruleset: lockout, RulesetPath: "/etc/nftables.d/k3sedge.nft", Window: 600})
+		if err := s.lab.Restart(t.Context(), s.cluster.Nodes[0].Name); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the machine is back with its old rules", time.Minute, func() bool { return s.ssh(0, "true").code == 0 })
+		s.must(0, "harden", "--check")
+	})
+	t.Run("harden killed in the middle", func(t *testing.T) { hardenKilled(t, s) })
+}
+
+// applyAndDie sends a transaction with OpenSSH and kills that client with
+// SIGKILL as soon as the change is in force.
+func (s *site) applyAndDie(t *testing.T, tx facts.Transaction) {
+	t.Helper()
+	request, err := json.Marshal(tx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The client lives on behind the answer, so that it is really killed.
+	cmd, out, errs := s.command(s.sshArgs(0, "sudo "+agentPath+" apply; sleep 600")...)
+	cmd.Stdin = strings.NewReader(string(request))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the machine no longer lets us in", 20*time.Second, func() bool { return s.ssh(0, "true").code != 0 })
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatalf("kill the client: %v\n%s%s", err, out, errs)
+	}
+	_ = cmd.Wait() // ended by the signal
+}
+
+// hardenKilled kills k3sedge itself at the moment at which a change is
+// pending on the node, and wants the next run to mend everything.
+func hardenKilled(t *testing.T, s *site) {
+	s.onNode(0, "sudo nft delete table inet k3sedge")
+	cmd, out, errs := s.start("harden")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a change is pending", 20*time.Second, func() bool {
+		return s.ssh(0, "sudo test -e /var/lib/k3sedge/pending").code == 0 || cmd.ProcessState != nil
+	})
+	_ = cmd.Process.Signal(syscall.SIGKILL)
+	_ = cmd.Wait() // ended by the signal, or done before it
+	t.Logf("killed: %s%s", out, errs)
+	s.must(0, "harden")
+	s.must(0, "harden", "--check")
+}
+
+// withoutCounters takes packet counts out of a listing.
+func withoutCounters(listing string) string {
+	var out []string
+	for _, line := range strings.Split(listing, "\n") {
+		if i := strings.Index(line, "counter packets"); i >= 0 {
+			rest := strings.Fields(line[i:])
+			line = line[:i] + "counter " + strings.Join(rest[min(5, len(rest)):], " ")
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+// lostState removes .k3sedge: everything in it is found again or asked for.
+func lostState(t *testing.T, s *site) {
+	r := s.forget(t)
+	if len(s.vms()) != 2 {
+		t.Fatalf("machines %v after the state folder was lost, want the same two", s.vms())
+	}
+	s.must(0, "harden", "--check")
+	t.Logf("up without .k3sedge:\n%s", r.stderr)
+}
+
+// forget removes the state folder and runs up.
+func (s *site) forget(t *testing.T) result {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(s.dir, ".k3sedge")); err != nil {
+		t.Fatal(err)
+	}
+	return s.must(0, "up")
+}
