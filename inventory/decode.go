@@ -178,32 +178,32 @@ func (d decoder) boolean(n *yaml.Node, v reflect.Value, path string) {
 // text fills a type that reads itself. Its error is left out, because most
 // repeat the value.
 func (d decoder) text(n *yaml.Node, u encoding.TextUnmarshaler, path string) {
-	want := wantOf(u)
+	want, example := wantOf(u)
 	if n.Kind != yaml.ScalarNode {
-		d.refuse(n, path, want+" is expected here, not "+kindOf(n), "")
+		d.refuse(n, path, want+" is expected here, not "+kindOf(n), "write it like "+example)
 		return
 	}
 	if n.Value == "" {
 		return // as left out; whoever needs it says that it is missing
 	}
 	if err := u.UnmarshalText([]byte(n.Value)); err != nil {
-		d.refuse(n, path, "not "+want, "")
+		d.refuse(n, path, "not "+want, "write it like "+example)
 	}
 }
 
-// wantOf describes what a type that reads itself looks like.
-func wantOf(u encoding.TextUnmarshaler) string {
+// wantOf describes a type that reads itself, with an example.
+func wantOf(u encoding.TextUnmarshaler) (want, example string) {
 	switch u.(type) {
 	case *netip.Addr:
-		return "an IP address such as 10.0.0.11"
+		return "an IP address", "10.0.0.11"
 	case *netip.Prefix:
-		return "a network such as 10.0.0.0/24"
+		return "a network", "10.0.0.0/24"
 	case *Size:
-		return "a size such as 4GiB or 512MiB"
+		return "a size", "4GiB or 512MiB, in units of 1024"
 	case *Range:
-		return "a range such as 9100-9119"
+		return "a range", "9100-9119, the smaller number first"
 	}
-	return "a value of this kind"
+	return "such a value", "the others of its kind"
 }
 
 func kindOf(n *yaml.Node) string {

@@ -119,7 +119,7 @@ func inlineKeys(c *Cluster) error {
 		line, err := readPublicKey(path)
 		if err != nil {
 			// Only where the file changed since it was validated.
-			return Problems{{File: path, Message: err.Error(), cause: err}}
+			return Problems{{File: path, Message: err.Error(), Hint: "it changed while it was read; start again", cause: err}}
 		}
 		c.SSH.AuthorizedKeys[i] = line
 	}

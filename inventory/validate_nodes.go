@@ -60,8 +60,8 @@ func validateMachine(n Node, f *findings, path string) {
 		cpus, memory = minServerCPUs, minServerMemory
 	}
 	f.check(n.CPUs >= cpus, path+".cpus", atLeast(cpus), fmt.Sprintf("a %s needs %d or more", or(n.Role, Agent), cpus))
-	f.check(n.CPUs <= 512, path+".cpus", "more than a VM can have", "")
+	f.check(n.CPUs <= 512, path+".cpus", "more than a VM can have", "512 is the most")
 	f.check(n.Memory >= memory, path+".memory", atLeast(memory), fmt.Sprintf("a %s needs %s or more", or(n.Role, Agent), memory))
 	f.check(n.Disk >= minDisk, path+".disk", fmt.Sprintf("less than %s", minDisk), "Debian, K3s and its images need "+minDisk.String()+" or more")
-	f.check(n.Memory%MiB == 0 && n.Disk%MiB == 0, path, "memory and disk are not whole MiB", "")
+	f.check(n.Memory%MiB == 0 && n.Disk%MiB == 0, path, "memory and disk are not whole MiB", "round them")
 }
