@@ -16,23 +16,25 @@ import (
 )
 
 // firstLogin is how long a new machine may take from its start to a finished
-// cloud-init: a Debian cloud image needs about a minute on slow storage.
+// cloud-init, unless --wait says otherwise: a Debian cloud image needs about a
+// minute on slow storage.
 const firstLogin = 5 * time.Minute
 
 // guest is a node behind SSH that tells the run what it waits for.
 type guest struct {
 	*ssh.Host
+	wait time.Duration // for the first login
 }
 
 func newGuest(cfg ssh.Config) *guest {
 	cfg.OnState = func(ctx context.Context, state machine.State, lasting time.Duration, _ error) {
 		converge.Waiting(ctx, "SSH: "+string(state), likely(state, lasting))
 	}
-	return &guest{ssh.NewHost(cfg)}
+	return &guest{ssh.NewHost(cfg), firstLogin}
 }
 
 // WaitReady waits until the node lets us in and has finished its first boot.
-func (g *guest) WaitReady(ctx context.Context) error { return g.Host.WaitReady(ctx, firstLogin) }
+func (g *guest) WaitReady(ctx context.Context) error { return g.Host.WaitReady(ctx, g.wait) }
 
 // likely is the probable cause of a state that lasts longer than a sound
 // machine stays in it.

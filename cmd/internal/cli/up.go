@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,6 +17,7 @@ import (
 type upOptions struct {
 	file, output string
 	plan         bool
+	wait         time.Duration
 }
 
 func newUpCommand(s Streams) *cli.Command {
@@ -24,12 +26,19 @@ func newUpCommand(s Streams) *cli.Command {
 		Description: `Goes through the stages image, machines and hardening. Each step looks first,
 changes only what differs, and looks again. A second run changes nothing.
 Ctrl-C once finishes the running step; twice stops at once.`,
-		Flags: []cli.Flag{fileFlag(), outputFlag(), &cli.BoolFlag{Name: "plan", Usage: "look, change nothing, print what would change (exit code 3 if anything)"}},
+		Flags: []cli.Flag{
+			fileFlag(), outputFlag(),
+			&cli.BoolFlag{Name: "plan", Usage: "look, change nothing, print what would change (exit code 3 if anything)"},
+			&cli.DurationFlag{Name: "wait", Value: firstLogin, Usage: "how long a machine may take to its first login, a `DURATION` such as 10m"},
+		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			o := upOptions{file: c.String("file"), output: c.String("output"), plan: c.Bool("plan")}
+			o := upOptions{file: c.String("file"), output: c.String("output"), plan: c.Bool("plan"), wait: c.Duration("wait")}
+			if o.wait <= 0 {
+				return usagef("--wait takes a time such as 90s or 10m", "--wait %s: not above zero", o.wait)
+			}
 			if o.plan {
 				return runPlan(c.Context, s, o)
 			}
@@ -75,6 +84,9 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 		return err
 	}
 	defer st.close()
+	for _, g := range st.guests {
+		g.wait = o.wait
+	}
 	unlock, err := st.dir.lock("up")
 	if err != nil {
 		return err
