@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,7 @@ func rollbacks(t *testing.T, s *site) {
 			Units: []facts.UnitChange{{Name: "ssh.service", Action: "reload"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			s := s.on(t)
 			s.applyAndDie(t, tx)
 			if s.ssh(0, "true").code == 0 {
 				t.Fatal("the change did not lock us out: the test would prove nothing")
@@ -49,6 +51,7 @@ func rollbacks(t *testing.T, s *site) {
 		})
 	}
 	t.Run("reboot inside the window", func(t *testing.T) {
+		s := s.on(t)
 		s.applyAndDie(t, facts.Transaction{ID: "e2e-reboot", Ruleset: lockout, RulesetPath: "/etc/nftables.d/k3sedge.nft", Window: 600})
 		if err := s.lab.Restart(t.Context(), s.cluster.Nodes[0].Name); err != nil {
 			t.Fatal(err)
@@ -56,7 +59,7 @@ func rollbacks(t *testing.T, s *site) {
 		eventually(t, "the machine is back with its old rules", time.Minute, func() bool { return s.ssh(0, "true").code == 0 })
 		s.must(0, "harden", "--check")
 	})
-	t.Run("harden killed in the middle", func(t *testing.T) { hardenKilled(t, s) })
+	t.Run("harden killed in the middle", func(t *testing.T) { hardenKilled(t, s.on(t)) })
 }
 
 // applyAndDie sends a transaction with OpenSSH and kills that client with
@@ -111,21 +114,32 @@ func withoutCounters(listing string) string {
 	return strings.Join(out, "\n")
 }
 
-// lostState removes .k3sedge: everything in it is found again or asked for.
+// lostState removes .k3sedge: the VMs are found again by their marks, and the
+// host keys, which nobody may guess, are asked for.
 func lostState(t *testing.T, s *site) {
-	r := s.forget(t)
-	if len(s.vms()) != 2 {
-		t.Fatalf("machines %v after the state folder was lost, want the same two", s.vms())
+	known := filepath.Join(s.dir, ".k3sedge", "known_hosts")
+	fingerprints := map[string]string{}
+	for _, n := range s.cluster.Nodes {
+		cmd, out, errs := s.command("ssh-keygen", "-l", "-f", known, "-F", n.Name)
+		fingerprints[n.Name] = regexp.MustCompile("SHA256:[A-Za-z0-9+/]+").FindString(s.finish(cmd.Run(), out, errs).stdout)
 	}
-	s.must(0, "harden", "--check")
-	t.Logf("up without .k3sedge:\n%s", r.stderr)
-}
-
-// forget removes the state folder and runs up.
-func (s *site) forget(t *testing.T) result {
-	t.Helper()
 	if err := os.RemoveAll(filepath.Join(s.dir, ".k3sedge")); err != nil {
 		t.Fatal(err)
 	}
-	return s.must(0, "up")
+	r := s.must(1, "up")
+	if !strings.Contains(r.stderr, "hint: ") || !strings.Contains(r.stderr, "k3sedge trust edge-1") {
+		t.Errorf("the error does not name k3sedge trust:\n%s", r.stderr)
+	}
+	for node, fingerprint := range fingerprints {
+		wrong := s.must(1, "trust", node, "--fingerprint", "SHA256:AAAA")
+		if !strings.Contains(wrong.stderr, "nothing was pinned") {
+			t.Errorf("a wrong fingerprint: %s", wrong.stderr)
+		}
+		s.must(0, "trust", node, "--fingerprint", fingerprint)
+	}
+	s.must(0, "up")
+	if got := s.vms(); len(got) != 2 {
+		t.Errorf("machines %v after the state folder was lost, want the same two", got)
+	}
+	s.must(0, "up", "--plan")
 }

@@ -64,6 +64,13 @@ func newLab(t testing.TB, name string) *site {
 	return s
 }
 
+// on is the same site for a subtest.
+func (s *site) on(t testing.TB) *site {
+	other := *s
+	other.t = t
+	return &other
+}
+
 // newProject begins a project with a cluster ID and keys of its own.
 func (s *site) newProject() {
 	s.t.Helper()

@@ -25,12 +25,13 @@ func TestTheWholeRoad(t *testing.T) {
 	if n := strings.Count(first.stdout, "yes"); n != 2 {
 		t.Fatalf("%d compliant machines in the table, want 2:\n%s", n, first.stdout)
 	}
-	t.Run("second run changes nothing", func(t *testing.T) { secondRun(t, s) })
-	t.Run("drift is named and mended", func(t *testing.T) { drift(t, s) })
-	t.Run("who gets in", func(t *testing.T) { whoGetsIn(t, s) })
-	t.Run("lost state folder", func(t *testing.T) { lostState(t, s) })
-	t.Run("rollback", func(t *testing.T) { rollbacks(t, s) })
+	t.Run("second run changes nothing", func(t *testing.T) { secondRun(t, s.on(t)) })
+	t.Run("drift is named and mended", func(t *testing.T) { drift(t, s.on(t)) })
+	t.Run("who gets in", func(t *testing.T) { whoGetsIn(t, s.on(t)) })
+	t.Run("lost state folder", func(t *testing.T) { lostState(t, s.on(t)) })
+	t.Run("rollback", func(t *testing.T) { rollbacks(t, s.on(t)) })
 	t.Run("restart", func(t *testing.T) {
+		s := s.on(t)
 		for _, n := range s.cluster.Nodes {
 			if err := s.lab.Restart(t.Context(), n.Name); err != nil {
 				t.Fatal(err)
@@ -41,6 +42,7 @@ func TestTheWholeRoad(t *testing.T) {
 		whoGetsIn(t, s)
 	})
 	t.Run("down", func(t *testing.T) {
+		s := s.on(t)
 		if r := s.must(2, "down"); !strings.Contains(r.stderr, "--yes") || len(s.vms()) != 2 {
 			t.Errorf("without a terminal, down asks for --yes and destroys nothing: %v\n%s", s.vms(), r.stderr)
 		}
@@ -145,6 +147,7 @@ func TestKilledUpNeverMakesAThirdMachine(t *testing.T) {
 	want := []string{s.cluster.Nodes[0].Name, s.cluster.Nodes[1].Name}
 	for _, after := range []int{1, 4, 7, 9, 12, 15, 18, 22, 27, 33} {
 		t.Run(fmt.Sprintf("after %d events", after), func(t *testing.T) {
+			s := s.on(t)
 			s.killUpAfter(t, after)
 			s.must(0, "up")
 			got := s.vms()
