@@ -16,14 +16,14 @@ func validateNetwork(c Cluster, f *findings) {
 	if f.require(n.CIDR.IsValid(), "network.cidr", "name the LAN of the nodes, such as 10.0.0.0/24") {
 		validateCIDR(n.CIDR, f)
 	}
-	if c.Provider.Existing == nil {
+	if c.Provider.Proxmox != nil {
 		f.require(n.Gateway.IsValid(), "network.gateway", "name the router of the LAN, such as 10.0.0.1")
 	}
 	if n.Gateway.IsValid() {
 		validateMember(f, "network.gateway", n.Gateway, n.CIDR)
 	}
 	for i, dns := range n.DNS {
-		f.check(isUnicast(dns), indexPath("network.dns", i), "not the address of a server", "name a DNS server that the nodes can reach")
+		f.check(isUnicast(dns) || dns == n.Gateway, indexPath("network.dns", i), "not the address of a server", "name a DNS server that the nodes can reach")
 	}
 }
 

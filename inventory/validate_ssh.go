@@ -28,9 +28,12 @@ func validateSSH(c Cluster, f *findings) {
 	for i, key := range s.AuthorizedKeys {
 		validateAuthorizedKey(f, indexPath("ssh.authorizedKeys", i), key)
 	}
-	f.require(len(s.AllowFrom) > 0, "ssh.allowFrom", "name the network of the machine that runs k3sedge")
+	// Without a network there is no default; that is reported there.
+	f.require(len(s.AllowFrom) > 0 || !c.Network.CIDR.IsValid(), "ssh.allowFrom", "name the network of the machine that runs k3sedge")
 	for i, p := range s.AllowFrom {
-		validateSource(f, indexPath("ssh.allowFrom", i), p)
+		if p != c.Network.CIDR {
+			validateSource(f, indexPath("ssh.allowFrom", i), p)
+		}
 	}
 	if s.Jump != nil {
 		validateJump(*s.Jump, f)
