@@ -79,6 +79,8 @@ type acl struct {
 	access Access
 	all    []string
 	pools  map[string][]int // pool to members
+	// withdrawn are privileges that only root has left.
+	withdrawn []string
 }
 
 // permissions maps each privilege that who has on path to whether it
@@ -89,7 +91,9 @@ func (a acl) permissions(who, path string) map[string]bool {
 	}
 	user, _, isToken := strings.Cut(who, "!")
 	if !isToken {
-		return a.privilegesOf(a.rolesWithPools(who, path))
+		of := a.privilegesOf(a.rolesWithPools(who, path))
+		maps.DeleteFunc(of, func(p string, _ bool) bool { return slices.Contains(a.withdrawn, p) })
+		return of
 	}
 	of := a.permissions(user, path)
 	if !a.token(who).PrivSep {

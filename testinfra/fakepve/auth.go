@@ -47,7 +47,7 @@ func (s *Server) permissions(who, path string) map[string]bool { return s.acl().
 func (s *Server) acl() acl {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := acl{access: s.opts.Access, all: privileges(s.opts.Major), pools: map[string][]int{}}
+	a := acl{access: s.opts.Access, all: privileges(s.opts.Major), pools: map[string][]int{}, withdrawn: s.withdrawn()}
 	for id, v := range s.state.VMs {
 		if v.Pool != "" {
 			a.pools[v.Pool] = append(a.pools[v.Pool], id)

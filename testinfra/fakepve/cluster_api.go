@@ -93,7 +93,7 @@ func resources(c *call) (any, error) {
 	if kind == "" || kind == "node" {
 		out = append(out, map[string]any{"id": "node/" + c.srv.opts.Node, "type": "node", "node": c.srv.opts.Node, "status": "online"})
 	}
-	for _, st := range c.srv.opts.Storages {
+	for _, st := range c.srv.storages() {
 		if (kind == "" || kind == "storage") && c.may("/storage/"+st.ID, "Datastore.Audit", "Datastore.AllocateSpace") {
 			out = append(out, map[string]any{"id": "storage/" + c.srv.opts.Node + "/" + st.ID, "type": "storage",
 				"storage": st.ID, "node": c.srv.opts.Node, "status": "available", "plugintype": st.Type})

@@ -46,7 +46,7 @@ const (
 
 func kinds() []Kind {
 	return []Kind{Delay, Error, ProxyTimeout, DropBefore, DropAfter, HalfAnswer, LockTimeout, NextIDRace, ForeignVM,
-		TaskFails, TaskFailsLate, TaskWarns, TaskSlow}
+		TaskFails, TaskFailsLate, TaskWarns, TaskSlow, NoPrivilege, Full}
 }
 
 // Fault is a rule: requests that match it go wrong.
@@ -64,8 +64,9 @@ type Fault struct {
 	Delay   Duration `json:"delay,omitempty"`
 	Status  int      `json:"status,omitempty"`
 	Message string   `json:"message,omitempty"`
-	// Storage names the lock of LockTimeout. Default local-lvm.
+	// Storage names the lock of LockTimeout, or what is Full. Default local-lvm.
 	Storage string `json:"storage,omitempty"`
+	Free    int64  `json:"free,omitempty"` // bytes that Full leaves
 
 	seen int
 	path *regexp.Regexp
@@ -134,7 +135,7 @@ func (s *Server) faultFor(method, path string) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		if (f.Method != "" && f.Method != method) || !f.path.MatchString(path) {
+		if f.stands() || (f.Method != "" && f.Method != method) || !f.path.MatchString(path) {
 			continue
 		}
 		f.seen++

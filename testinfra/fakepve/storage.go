@@ -38,7 +38,7 @@ func normalName(name string) string {
 }
 
 func (s *Server) storage(id string) (Storage, error) {
-	for _, st := range s.opts.Storages {
+	for _, st := range s.storages() {
 		if st.ID == id {
 			return st, nil
 		}

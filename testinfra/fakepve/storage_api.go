@@ -35,7 +35,7 @@ func (s *Server) describeStorage(st Storage) map[string]any {
 func listStorages(c *call) (any, error) {
 	out := []map[string]any{}
 	want := strings.FieldsFunc(c.args.get("content"), func(r rune) bool { return r == ',' || r == ' ' })
-	for _, st := range c.srv.opts.Storages {
+	for _, st := range c.srv.storages() {
 		if !c.may("/storage/"+st.ID, "Datastore.Audit", "Datastore.AllocateSpace") {
 			continue
 		}
