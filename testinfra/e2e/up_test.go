@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -140,15 +141,29 @@ func (s *site) connect(address, port string) string {
 	return strings.TrimSpace(s.finish(cmd.Run(), out, errs).stdout)
 }
 
-// TestKilledUpNeverMakesAThirdMachine kills `up` with SIGKILL after the n-th
-// event, for ten values of n, and lets the next run go on.
+// killPoint is an event at which `up` is killed.
+type killPoint struct{ kind, step string }
+
+// TestKilledUpNeverMakesAThirdMachine kills `up` with SIGKILL at ten different
+// points on its way and lets the next run go on.
 func TestKilledUpNeverMakesAThirdMachine(t *testing.T) {
 	s := newLab(t, "e2e-kill")
 	want := []string{s.cluster.Nodes[0].Name, s.cluster.Nodes[1].Name}
-	for _, after := range []int{1, 4, 7, 9, 12, 15, 18, 22, 27, 33} {
-		t.Run(fmt.Sprintf("after %d events", after), func(t *testing.T) {
+	for _, at := range []killPoint{
+		{"step-changing", "image/present"},
+		{"step-changing", "machine/exists"},
+		{"step-changed", "machine/exists"},
+		{"step-changing", "machine/disk"},
+		{"step-changing", "machine/seed"},
+		{"step-changing", "machine/started"},
+		{"step-waiting", "machine/ready"},
+		{"step-changing", "machine/host-key"},
+		{"step-changing", "machine/seed-blanked"},
+		{"step-started", "harden"},
+	} {
+		t.Run(at.kind+" "+at.step, func(t *testing.T) {
 			s := s.on(t)
-			s.killUpAfter(t, after)
+			s.killUpAt(at)
 			s.must(0, "up")
 			got := s.vms()
 			slices.Sort(got)
@@ -164,26 +179,28 @@ func TestKilledUpNeverMakesAThirdMachine(t *testing.T) {
 	}
 }
 
-// killUpAfter kills `up` when it has told of so many events.
-func (s *site) killUpAfter(t *testing.T, events int) {
-	t.Helper()
+// killUpAt kills `up` when it first tells of an event.
+func (s *site) killUpAt(at killPoint) {
+	s.t.Helper()
 	cmd, _, errs := s.start("up", "--output", "json")
 	cmd.Stdout = nil
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	seen, last := 0, ""
-	for lines := bufio.NewScanner(out); seen < events && lines.Scan(); seen++ {
-		last = lines.Text()
+	var e struct{ Kind, Step string }
+	for lines := bufio.NewScanner(out); (killPoint{e.Kind, e.Step}) != at && lines.Scan(); {
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			s.t.Errorf("an event is no JSON: %v: %s", err, lines.Text())
+		}
 	}
 	// ip netns exec replaces itself by k3sedge, so this process is the right one.
-	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Errorf("kill after %d events: %v\n%s", seen, err, errs)
-	}
+	err = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait() // ended by the signal, which is the point
-	t.Logf("killed after %d events, the last: %.200s", seen, last)
+	if err != nil || (killPoint{e.Kind, e.Step}) != at {
+		s.t.Fatalf("up ended before it was killed at %v: %v\n%s", at, err, errs)
+	}
 }
