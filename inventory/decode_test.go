@@ -64,6 +64,10 @@ func TestDecodeRefuses(t *testing.T) {
 	} {
 		e.run(t, "proxmox.yaml")
 	}
+	// A provider that was not understood is not missing as well.
+	edit{"text for a provider", []string{"  existing:", "  existing: yes\n  other:"}, []string{
+		"k3sedge.yaml:6: provider.existing: keys with values are expected here, not text", "k3sedge.yaml:7: provider.other: unknown key",
+	}}.run(t, "existing.yaml")
 }
 
 func TestParseRefuses(t *testing.T) {
