@@ -27,7 +27,7 @@ func TestExistingMachines(t *testing.T) {
 		t.Errorf("plan of dead machines: %+v, %v", r, err)
 	}
 	_, err := converge.Run(t.Context(), nil, &events{}, ExistingStages(cfg)...)
-	if machine.StateOf(err) != machine.NoRoute || !strings.Contains(hintOf(err), "k3sedge doctor") {
+	if machine.StateOf(err) != machine.NoRoute || !strings.Contains(hintOf(err), "k3sedge trust") {
 		t.Errorf("up of dead machines: %v (%s)", err, hintOf(err))
 	}
 	if _, err := NewProxmox(cfg); err == nil {
