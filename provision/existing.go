@@ -38,7 +38,7 @@ func (reachable) Check(ctx context.Context, ready readiness) ([]converge.Change,
 	if err == nil || hasHint(err) {
 		return nil, err
 	}
-	return nil, machine.WithHint(err, "see that the machine runs and that ssh -p PORT USER@ADDRESS gets in from here; a machine's host key is pinned by k3sedge trust NODE")
+	return nil, machine.WithHint(err, "check that the machine runs and that nodes[].address and ssh.port are right; its host key is pinned by k3sedge trust NODE")
 }
 
 // Apply has nothing to do: Check has waited.

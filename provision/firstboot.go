@@ -155,7 +155,7 @@ func (v *view) notReady(s sight, err error) error {
 	if hasHint(err) {
 		return err
 	}
-	return machine.WithHint(err, "look at its console, as root: qm terminal %d on the Proxmox host; when the cause is mended, run the same command again", s.VMID)
+	return machine.WithHint(err, "look at its console; when the cause is mended, run the same command again: it goes on from here")
 }
 
 func checkBlanked(ctx context.Context, v *view) ([]converge.Change, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -45,9 +44,25 @@ k3sedge harden --check proves that it still holds.
 
 func rootAction(c *cli.Context) error {
 	if name := c.Args().First(); name != "" {
-		return usagef("k3sedge --help lists the commands", "there is no command %q", name)
+		return usagef(nearestCommand(c.App, name)+"k3sedge --help lists the commands", "there is no command %q", name)
 	}
 	return cli.ShowAppHelp(c)
+}
+
+// nearestCommand asks whether the one command that begins like name was meant.
+func nearestCommand(app *cli.App, name string) string {
+	for n := len(name); n > 0; n-- {
+		var like []string
+		for _, c := range app.Commands {
+			if strings.HasPrefix(c.Name, name[:n]) {
+				like = append(like, c.Name)
+			}
+		}
+		if len(like) == 1 {
+			return fmt.Sprintf("did you mean %s? ", like[0])
+		}
+	}
+	return ""
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {
@@ -63,7 +78,7 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 func command(c cli.Command, arguments, examples string) *cli.Command {
 	c.ArgsUsage = arguments
 	c.OnUsageError = onUsageError
-	c.Description = strings.TrimSpace(c.Description) + "\n\nEXAMPLES:\n   " + strings.ReplaceAll(strings.TrimSpace(examples), "\n", "\n   ")
+	c.Description = strings.TrimSpace(strings.TrimSpace(c.Description) + "\n\nEXAMPLES:\n   " + strings.ReplaceAll(strings.TrimSpace(examples), "\n", "\n   "))
 	c.HideHelpCommand = true
 	return &c
 }
@@ -76,10 +91,13 @@ func wantArgs(c *cli.Context, least, most int) error {
 	return nil
 }
 
+// completionFlag is how the completion scripts ask; it has to stay the last.
+const completionFlag = "--generate-bash-completion"
+
 // flagsFirst moves a command's flags before its arguments, because people
 // write `trust edge-1 --yes` and the flag package stops at the first argument.
 func flagsFirst(app *cli.App, args []string) []string {
-	if len(args) < 3 {
+	if len(args) < 3 || args[len(args)-1] == completionFlag {
 		return args
 	}
 	command := app.Command(args[1])
@@ -121,15 +139,24 @@ func valueFlags(command *cli.Command) map[string]bool {
 // errNoAnswer is a question that nobody is there to answer.
 var errNoAnswer = errors.New("nobody to ask: standard input is no terminal")
 
-// confirm asks until the answer is the word, or something else.
-func confirm(s Streams, question, word string) (bool, error) {
+// confirm asks whether the answer is the word. It does not outlive ctx: the
+// reading goes on behind it, but nobody waits for it.
+func confirm(ctx context.Context, s Streams, question, word string) (bool, error) {
 	if !s.interactive() {
 		return false, errNoAnswer
 	}
 	fmt.Fprintf(s.Err, "%s: ", question)
-	var answer string
-	if _, err := fmt.Fscanln(s.In, &answer); err != nil && !errors.Is(err, io.EOF) && answer != "" {
-		return false, fmt.Errorf("read the answer: %w", err)
+	line := make(chan string, 1)
+	go func() {
+		var answer string
+		_, _ = fmt.Fscanln(s.In, &answer) // what cannot be read is no consent
+		line <- answer
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(s.Err)
+		return false, context.Cause(ctx)
+	case answer := <-line:
+		return answer == word, nil
 	}
-	return answer == word, nil
 }

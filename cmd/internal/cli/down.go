@@ -35,8 +35,8 @@ k3sedge down --yes`)
 
 var errExisting = errors.New("k3sedge did not make these machines, so it destroys none of them")
 
-func runDown(ctx context.Context, s Streams, o downOptions) error {
-	ctx, _, release := interrupts(ctx, s.Err)
+func runDown(parent context.Context, s Streams, o downOptions) error {
+	ctx, release := untilInterrupted(parent)
 	defer release()
 	st, err := openSite(ctx, s, o.file)
 	if err != nil {
@@ -44,7 +44,7 @@ func runDown(ctx context.Context, s Streams, o downOptions) error {
 	}
 	defer st.close()
 	if st.project.Cluster.Provider.Proxmox == nil {
-		return usageError{errExisting}
+		return usagef("k3sedge down is for machines that k3sedge up made on Proxmox", "%w", errExisting)
 	}
 	unlock, err := st.dir.lock("down")
 	if err != nil {
@@ -63,9 +63,16 @@ func runDown(ctx context.Context, s Streams, o downOptions) error {
 		fmt.Fprintln(s.Err, "there is nothing to destroy")
 		return nil
 	}
-	if err := agreeToDestroy(s, st, doomed, o.yes); err != nil {
+	if err := agreeToDestroy(ctx, st, doomed, o.yes); err != nil {
 		return err
 	}
+	release() // from here on, one Ctrl-C leaves nothing half-done
+	return destroyAll(parent, s, p, doomed)
+}
+
+func destroyAll(ctx context.Context, s Streams, p *provision.Proxmox, doomed []provision.Doomed) error {
+	ctx, _, release := interrupts(ctx, s.Err)
+	defer release()
 	if err := p.Destroy(ctx, doomed); err != nil {
 		return afterFailure(err, "k3sedge down")
 	}
@@ -73,7 +80,8 @@ func runDown(ctx context.Context, s Streams, o downOptions) error {
 	return nil
 }
 
-func agreeToDestroy(s Streams, st *site, doomed []provision.Doomed, yes bool) error {
+func agreeToDestroy(ctx context.Context, st *site, doomed []provision.Doomed, yes bool) error {
+	s := st.streams
 	fmt.Fprintln(s.Err, "this destroys, with all their disks:")
 	for _, d := range doomed {
 		fmt.Fprintf(s.Err, "  VM %d %s (%s): %s\n", d.VMID, d.Name, d.Mark, strings.Join(d.Disks, ", "))
@@ -82,9 +90,12 @@ func agreeToDestroy(s Streams, st *site, doomed []provision.Doomed, yes bool) er
 		return nil
 	}
 	name := st.project.Cluster.Name
-	ok, err := confirm(s, fmt.Sprintf("type %s to go on", name), name)
-	if err != nil {
+	ok, err := confirm(ctx, s, fmt.Sprintf("type %s to go on", name), name)
+	if errors.Is(err, errNoAnswer) {
 		return usagef("give --yes to destroy without being asked", "%w", err)
+	}
+	if err != nil {
+		return err
 	}
 	if !ok {
 		return fmt.Errorf("not confirmed: nothing was destroyed")

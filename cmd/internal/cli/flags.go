@@ -2,32 +2,44 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 func fileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "k3sedge.yaml", Usage: "the cluster's `FILE`; services/ and .k3sedge/ are beside it"}
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "k3sedge.yaml", DefaultText: "k3sedge.yaml", Usage: "the cluster's `FILE`; services/ and .k3sedge/ are beside it"}
 }
 
-func outputFlag() cli.Flag { return choiceFlag("output", "o", "text", "json") }
-
-// choiceFlag takes one of a few words; the first is the default.
-func choiceFlag(name, alias string, words ...string) cli.Flag {
-	f := &cli.StringFlag{Name: name, Value: words[0], Usage: fmt.Sprintf("one of %v", words), Action: func(_ *cli.Context, v string) error {
-		for _, w := range words {
-			if v == w {
-				return nil
-			}
-		}
-		return usagef(fmt.Sprintf("--%s takes one of %v", name, words), "--%s %q", name, v)
-	}}
-	if alias != "" {
-		f.Aliases = []string{alias}
-	}
+func outputFlag(usage string) cli.Flag {
+	f := choiceFlag("output", usage, "text", "json")
+	f.Aliases = []string{"o"}
 	return f
 }
 
+// choiceFlag takes one of a few words; the first is the default.
+func choiceFlag(name, usage string, words ...string) *cli.StringFlag {
+	last := len(words) - 1
+	choice := strings.Join(words[:last], ", ") + " or " + words[last]
+	return &cli.StringFlag{
+		Name: name, Value: words[0], DefaultText: words[0], Usage: usage + ": " + choice,
+		Action: func(_ *cli.Context, v string) error {
+			if !slices.Contains(words, v) {
+				return usagef(fmt.Sprintf("--%s takes %s", name, choice), "--%s %q: there is no such choice", name, v)
+			}
+			return nil
+		},
+	}
+}
+
+// switchFlag is off unless it is given.
+func switchFlag(name, usage string) *cli.BoolFlag {
+	return &cli.BoolFlag{Name: name, Usage: usage, DisableDefaultText: true}
+}
+
 func yesFlag(usage string) cli.Flag {
-	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: usage}
+	f := switchFlag("yes", usage)
+	f.Aliases = []string{"y"}
+	return f
 }

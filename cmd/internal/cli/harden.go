@@ -26,10 +26,10 @@ func newHardenCommand(s Streams) *cli.Command {
 which the node itself takes back unless a new login proves it.
 With --check: looks, and writes nothing but the node agent's file.`,
 		Flags: []cli.Flag{
-			fileFlag(), outputFlag(),
-			&cli.BoolFlag{Name: "check", Usage: "look only; exit code 3 with findings, 4 if something could not be looked at"},
-			choiceFlag("format", "", "text", "json"),
-			choiceFlag("fail-on", "", "low", "medium", "high", "critical"),
+			fileFlag(), outputFlag("`FORMAT` of progress and result"),
+			switchFlag("check", "look only; exit code 3 with findings, 4 if something could not be looked at"),
+			choiceFlag("format", "`FORMAT` of the findings of --check", "text", "json"),
+			choiceFlag("fail-on", "the least `SEVERITY` of a finding that makes --check exit with 3", "low", "medium", "high", "critical"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
@@ -38,6 +38,9 @@ With --check: looks, and writes nothing but the node agent's file.`,
 			o := hardenOptions{file: c.String("file"), output: c.String("output"), format: c.String("format"), failOn: c.String("fail-on"), check: c.Bool("check")}
 			if o.check {
 				return runCheck(c.Context, s, o)
+			}
+			if c.IsSet("format") || c.IsSet("fail-on") {
+				return usagef("add --check, or use --output", "--format and --fail-on are for harden --check")
 			}
 			return runHarden(c.Context, s, o)
 		},
@@ -98,11 +101,11 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 	if err != nil {
 		return usagef("--fail-on takes low, medium, high or critical", "%w", err)
 	}
-	ctx, _, release := interrupts(ctx, s.Err)
+	ctx, release := untilInterrupted(ctx)
 	defer release()
 	st, err := openSite(ctx, s, o.file)
 	if err != nil {
-		return err
+		return couldNotLook{err}
 	}
 	defer st.close()
 	audits := st.audit(ctx)

@@ -37,17 +37,17 @@ With --existing the file is for Debian machines that are already there.`,
 			fileFlag(),
 			&cli.StringFlag{Name: "proxmox", Usage: "`URL` of the Proxmox server, such as https://pve.lan:8006"},
 			&cli.StringFlag{Name: "tls-pin", Usage: "the `sha256/…` you expect of the server; no question is asked if it is that one"},
-			&cli.BoolFlag{Name: "existing", Usage: "the machines are there already"},
-			&cli.StringFlag{Name: "name", Value: "edge", Usage: "`NAME` of the cluster, and of its nodes with a number"},
-			&cli.StringFlag{Name: "cidr", Value: "192.168.1.0/24", Usage: "the LAN's `NETWORK`"},
+			switchFlag("existing", "the machines run Debian already and are not made"),
+			&cli.StringFlag{Name: "name", Value: "edge", DefaultText: "edge", Usage: "`NAME` of the cluster, and of its nodes with a number"},
+			&cli.StringFlag{Name: "cidr", Value: "192.168.1.0/24", DefaultText: "192.168.1.0/24", Usage: "the LAN's `NETWORK`"},
 			&cli.StringFlag{Name: "gateway", Usage: "the LAN's gateway `ADDRESS` (default: the network's first address)"},
 			&cli.StringSliceFlag{Name: "address", Usage: "`ADDRESS` of a node, the server first; repeat it (default: the network's 11th and 12th)"},
 			&cli.StringFlag{Name: "user", Usage: "the admin `USER` on the nodes (default: k3sedge)"},
 			&cli.StringFlag{Name: "identity", Usage: "`FILE` of your private SSH key, its .pub beside it (default: the first of ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
 			&cli.StringFlag{Name: "pve-node", Usage: "`NAME` of the Proxmox node (default: pve)"},
 			&cli.StringFlag{Name: "token-id", Usage: "the API token's `ID`, user@realm!name (default: k3sedge@pve!edge)"},
-			&cli.StringFlag{Name: "image-url", Value: image.URL, Usage: "`URL` of the cloud image"},
-			&cli.StringFlag{Name: "image-checksum", Value: image.Checksum, Usage: "its `CHECKSUM`, sha512:… or sha256:…"},
+			&cli.StringFlag{Name: "image-url", Value: image.URL, DefaultText: "a dated image of Debian 12", Usage: "`URL` of the cloud image"},
+			&cli.StringFlag{Name: "image-checksum", Value: image.Checksum, DefaultText: "that of the default image", Usage: "its `CHECKSUM`, sha512:… or sha256:…"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
@@ -181,8 +181,11 @@ func (o *initOptions) keys() error {
 // askPin shows who answers at the address and has the user compare it.
 func askPin(ctx context.Context, s Streams, o initOptions) (string, error) {
 	id, err := provision.ServerPin(ctx, o.proxmox)
+	if err != nil && machine.StateOf(err) == "" {
+		return "", usageError{err} // nobody was asked: the address itself is wrong
+	}
 	if err != nil {
-		return "", err
+		return "", machine.WithHint(err, "is Proxmox up, and does its web interface answer at %s?", o.proxmox)
 	}
 	if o.tlsPin != "" {
 		if o.tlsPin != id.Pin {
@@ -192,9 +195,12 @@ func askPin(ctx context.Context, s Streams, o initOptions) (string, error) {
 	}
 	fmt.Fprintf(s.Err, "%s shows the certificate\n  subject      %s\n  fingerprint  %s\n  valid until  %s\n  public key   %s\n",
 		o.proxmox, id.Subject, id.LeafSHA256, id.NotAfter.Format("2006-01-02"), id.Pin)
-	yes, err := confirm(s, "is this the fingerprint in the web interface? (yes/no)", "yes")
-	if err != nil {
+	yes, err := confirm(ctx, s, "is this the fingerprint in the web interface? (yes/no)", "yes")
+	if errors.Is(err, errNoAnswer) {
 		return "", usagef("give the public key's hash that you compared with --tls-pin "+id.Pin, "%w", err)
+	}
+	if err != nil {
+		return "", err
 	}
 	if !yes {
 		return "", errors.New("not confirmed: nothing was written")

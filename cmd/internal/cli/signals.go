@@ -13,6 +13,22 @@ import (
 // errInterrupted is the cause of a context that the user cancelled.
 var errInterrupted = errors.New("interrupted")
 
+// untilInterrupted returns a context that the first Ctrl-C ends: for what only
+// looks or asks, so that nothing has to be finished.
+func untilInterrupted(parent context.Context) (ctx context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			cancel(errInterrupted)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); cancel(nil) }
+}
+
 // interrupts turns Ctrl-C into two stages: the first closes the returned
 // channel, so that the running step is finished and no other begun; the
 // second cancels the context. release ends the watching.

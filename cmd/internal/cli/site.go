@@ -94,7 +94,7 @@ func (st *site) auth(ctx context.Context) *ssh.Auth {
 		}
 		fmt.Fprintf(st.streams.Err, "passphrase of %s: ", path)
 		defer fmt.Fprintln(st.streams.Err)
-		return st.streams.AskSecret()
+		return st.streams.AskSecret(ctx)
 	}
 	return a
 }

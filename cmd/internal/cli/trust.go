@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // trustOptions are the flags of `k3sedge trust`.
@@ -31,7 +33,7 @@ k3sedge trust edge-1 --fingerprint SHA256:WRwnjwyjrPz9dB4t7mJ0nJY2Wl5JlMz4fH8u2D
 }
 
 func runTrust(ctx context.Context, s Streams, o trustOptions) error {
-	ctx, _, release := interrupts(ctx, s.Err)
+	ctx, release := untilInterrupted(ctx)
 	defer release()
 	st, err := openSite(ctx, s, o.file)
 	if err != nil {
@@ -47,11 +49,12 @@ func runTrust(ctx context.Context, s Streams, o trustOptions) error {
 		return err
 	}
 	if o.fingerprint == "" {
-		if err := askTrust(s, node, fingerprint, len(st.pins.Get(node.Name)) > 0); err != nil {
+		if err := askTrust(ctx, s, node, fingerprint, len(st.pins.Get(node.Name)) > 0); err != nil {
 			return err
 		}
 	} else if o.fingerprint != fingerprint {
-		return fmt.Errorf("%s shows %s, not %s: nothing was pinned", node.Name, fingerprint, o.fingerprint)
+		return machine.WithHint(fmt.Errorf("%s shows %s, not %s: nothing was pinned", node.Name, fingerprint, o.fingerprint),
+			"compare with the machine's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; if that is another, somebody else answers at %s", node.Address)
 	}
 	if err := st.pins.Set(node.Name, sshAddress(st.project.Cluster, node), key); err != nil {
 		return fmt.Errorf("pin the host key: %w", err)
@@ -60,14 +63,17 @@ func runTrust(ctx context.Context, s Streams, o trustOptions) error {
 	return nil
 }
 
-func askTrust(s Streams, n inventory.Node, fingerprint string, replaces bool) error {
+func askTrust(ctx context.Context, s Streams, n inventory.Node, fingerprint string, replaces bool) error {
 	fmt.Fprintf(s.Err, "%s at %s shows the host key\n  %s\n", n.Name, n.Address, fingerprint)
 	if replaces {
 		fmt.Fprintln(s.Err, "another key is pinned for it and would be replaced")
 	}
-	yes, err := confirm(s, "is this the node's key? (yes/no)", "yes")
-	if err != nil {
+	yes, err := confirm(ctx, s, "is this the node's key? (yes/no)", "yes")
+	if errors.Is(err, errNoAnswer) {
 		return usagef("give the expected key with --fingerprint", "%w", err)
+	}
+	if err != nil {
+		return err
 	}
 	if !yes {
 		return fmt.Errorf("not confirmed: nothing was pinned")

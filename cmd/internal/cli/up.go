@@ -27,8 +27,8 @@ func newUpCommand(s Streams) *cli.Command {
 changes only what differs, and looks again. A second run changes nothing.
 Ctrl-C once finishes the running step; twice stops at once.`,
 		Flags: []cli.Flag{
-			fileFlag(), outputFlag(),
-			&cli.BoolFlag{Name: "plan", Usage: "look, change nothing, print what would change (exit code 3 if anything)"},
+			fileFlag(), outputFlag("`FORMAT` of progress and result"),
+			switchFlag("plan", "look, change nothing, print what would change (exit code 3 if anything)"),
 			&cli.DurationFlag{Name: "wait", Value: firstLogin, Usage: "how long a machine may take to its first login, a `DURATION` such as 10m"},
 		},
 		Action: func(c *cli.Context) error {
@@ -112,11 +112,11 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 }
 
 func runPlan(ctx context.Context, s Streams, o upOptions) error {
-	ctx, stop, release := interrupts(ctx, s.Err)
+	ctx, release := untilInterrupted(ctx)
 	defer release()
 	st, err := openSite(ctx, s, o.file)
 	if err != nil {
-		return err
+		return couldNotLook{err}
 	}
 	defer st.close()
 	m, err := st.machines(ctx)
@@ -130,7 +130,7 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	result, err := converge.Run(ctx, stop, report, planStages(st, m)...)
+	result, err := converge.Run(ctx, nil, report, planStages(st, m)...)
 	report.close()
 	if err != nil {
 		return err

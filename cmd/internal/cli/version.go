@@ -21,8 +21,13 @@ type versionInfo struct {
 func newVersionCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "version", Usage: "print version, commit and platform",
-		Flags:  []cli.Flag{outputFlag()},
-		Action: func(c *cli.Context) error { return runVersion(s, c.String("output")) },
+		Flags: []cli.Flag{outputFlag("`FORMAT` of the answer")},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, 0, 0); err != nil {
+				return err
+			}
+			return runVersion(s, c.String("output"))
+		},
 	}, "", "k3sedge version\nk3sedge version --output json")
 }
 
