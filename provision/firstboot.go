@@ -39,9 +39,9 @@ func attachSeed(ctx context.Context, h *hands) error {
 	if s.Running {
 		return machine.WithHint(fmt.Errorf("VM %d: %w", s.VMID, errStartedEarly), "stop VM %d in Proxmox, or remove it, and run the same command again", s.VMID)
 	}
-	key, err := newKeyPair()
+	key, err := h.newHostKey()
 	if err != nil {
-		return err
+		return fmt.Errorf("make the first host key: %w", err)
 	}
 	iso, err := seedISO(h.cluster, h.node, key, time.Now())
 	if err != nil {

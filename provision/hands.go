@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // The verbs of the journal.
@@ -24,15 +25,16 @@ const (
 // hands is a view that may also change things.
 type hands struct {
 	*view
-	do      API
-	journal *journal
-	pinning Pins
-	host    GuestHost
-	prober  Prober
-	numbers *numbers
-	tasks   waiter
-	pauses  []time.Duration // before a request is repeated that a lock kept from beginning
-	probed  bool            // the address was free in this run, before our VM existed
+	do         API
+	journal    *journal
+	pinning    Pins
+	host       GuestHost
+	prober     Prober
+	numbers    *numbers
+	tasks      waiter
+	newHostKey func() (machine.HostKey, error)
+	pauses     []time.Duration // before a request is repeated that a lock kept from beginning
+	probed     bool            // the address was free in this run, before our VM existed
 }
 
 // act asks Proxmox for a change and waits for its task. The journal knows of

@@ -88,7 +88,7 @@ func (l *login) Run(_ context.Context, c machine.Command) (machine.Output, error
 	case "rm -f " + newKeyPath + " " + newKeyPath + ".pub":
 		g.next = ""
 	case "ssh-keygen -q -t ed25519 -N  -C  -f " + newKeyPath:
-		pair, err := newKeyPair()
+		pair, err := newHostKey()
 		if err != nil || g.next != "" {
 			return machine.Output{}, errors.Join(err, errors.New("file exists"))
 		}

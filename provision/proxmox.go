@@ -18,6 +18,9 @@ type Config struct {
 	Pins     Pins
 	Guests   Guests
 	Prober   Prober // nil does without the look whether an address is free
+	// NewHostKey makes the ed25519 key with which a VM first shows itself. It
+	// is kept in memory only: a seed that did not reach its VM gets another.
+	NewHostKey func() (machine.HostKey, error)
 }
 
 // Proxmox makes and destroys the cluster's VMs.

@@ -83,7 +83,7 @@ type nameservers struct {
 }
 
 // seedISO builds the NoCloud seed of a node's VM.
-func seedISO(c inventory.Cluster, n inventory.Node, key keyPair, made time.Time) ([]byte, error) {
+func seedISO(c inventory.Cluster, n inventory.Node, key machine.HostKey, made time.Time) ([]byte, error) {
 	if len(c.SSH.AuthorizedKeys) == 0 {
 		return nil, machine.WithHint(errNoKeys, "add a public key to ssh.authorizedKeys, or nobody could log in")
 	}
@@ -111,7 +111,7 @@ func blankISO(made time.Time) ([]byte, error) {
 	return buildISO("k3sedge-blank", made, nil)
 }
 
-func userDataFor(c inventory.Cluster, n inventory.Node, key keyPair) userData {
+func userDataFor(c inventory.Cluster, n inventory.Node, key machine.HostKey) userData {
 	return userData{
 		Hostname:       n.Name,
 		ManageEtcHosts: true,
@@ -121,7 +121,7 @@ func userDataFor(c inventory.Cluster, n inventory.Node, key keyPair) userData {
 			LockPassword: true, AuthorizedKeys: c.SSH.AuthorizedKeys,
 		}},
 		DisableRoot:   true,
-		SSHKeys:       hostKeys{Private: string(key.private), Public: key.Public},
+		SSHKeys:       hostKeys{Private: key.PrivatePEM, Public: key.Public},
 		SSHDeleteKeys: true,
 		GrowPart:      growPart{Mode: "auto", Devices: []string{"/"}},
 	}

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -28,7 +28,7 @@ func seedCluster() inventory.Cluster {
 func TestSeedDocuments(t *testing.T) {
 	t.Parallel()
 	c, n := seedCluster(), inventory.Node{Name: "edge-1", Address: netip.MustParseAddr("10.0.0.11")}
-	key := keyPair{Public: "ssh-ed25519 AAAApublic", private: []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----\n")}
+	key := machine.HostKey{Public: "ssh-ed25519 AAAApublic", PrivatePEM: "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----\n"}
 	six := c
 	six.Network = inventory.Network{CIDR: netip.MustParsePrefix("fd00:1::/64"), Gateway: netip.MustParseAddr("fd00:1::1"), DNS: []netip.Addr{netip.MustParseAddr("fd00:1::1")}}
 	for name, doc := range map[string]any{
@@ -67,37 +67,13 @@ func TestSeedWithoutAKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	c := seedCluster()
 	c.SSH.AuthorizedKeys = nil
-	if _, err := seedISO(c, inventory.Node{}, keyPair{}, time.Now()); err == nil || !strings.Contains(hintOf(err), "ssh.authorizedKeys") {
+	if _, err := seedISO(c, inventory.Node{}, machine.HostKey{}, time.Now()); err == nil || !strings.Contains(hintOf(err), "ssh.authorizedKeys") {
 		t.Errorf("%v (%s)", err, hintOf(err))
 	}
 }
 
-// TestKeyPairIsReadByOpenSSH: sshd must accept the private key as it is, and
-// see the public key that we pin.
-func TestKeyPairIsReadByOpenSSH(t *testing.T) {
+func TestFingerprintOfNoKey(t *testing.T) {
 	t.Parallel()
-	tool, err := exec.LookPath("ssh-keygen")
-	if err != nil {
-		t.Skip("no ssh-keygen here")
-	}
-	for range 3 {
-		key, err := newKeyPair()
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "key")
-		if err := os.WriteFile(file, key.private, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.CommandContext(t.Context(), tool, "-y", "-f", file).CombinedOutput()
-		if err != nil || publicPart(string(out)) != key.Public {
-			t.Errorf("ssh-keygen says %q, %v; want %q", out, err, key.Public)
-		}
-		out, err = exec.CommandContext(t.Context(), tool, "-l", "-f", file).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "SHA256:"+fingerprint(key.Public)+" ") {
-			t.Errorf("fingerprint %q, %v; want %q", out, err, fingerprint(key.Public))
-		}
-	}
 	for _, bad := range []string{"", "ssh-ed25519", "ssh-ed25519 ???"} {
 		if fingerprint(bad) != "" {
 			t.Errorf("%q has a fingerprint", bad)

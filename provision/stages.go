@@ -53,6 +53,6 @@ func (p *Proxmox) outside(n inventory.Node, ready readiness) *hands {
 	return &hands{
 		view: p.view(n, ready),
 		do:   p.api, journal: p.journal, pinning: p.cfg.Pins, prober: p.cfg.Prober, numbers: p.numbers,
-		tasks: waiter{tasks: p.api, every: p.every}, pauses: p.pauses,
+		tasks: waiter{tasks: p.api, every: p.every}, pauses: p.pauses, newHostKey: p.cfg.NewHostKey,
 	}
 }

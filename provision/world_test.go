@@ -3,7 +3,9 @@ package provision
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -76,7 +78,15 @@ func newWorld(t *testing.T, o fakepve.Options) *world {
 }
 
 func (w *world) config() Config {
-	return Config{Cluster: w.cluster, Token: inventory.NewSecret(fakepve.TestSecret), StateDir: w.state, Pins: w.pins, Guests: w.lan, Prober: w.lan}
+	return Config{Cluster: w.cluster, Token: inventory.NewSecret(fakepve.TestSecret), StateDir: w.state, Pins: w.pins, Guests: w.lan, Prober: w.lan, NewHostKey: newHostKey}
+}
+
+// newHostKey makes up a key of the right form; nobody signs with it here.
+func newHostKey() (machine.HostKey, error) {
+	var random [51]byte
+	_, _ = rand.Read(random[:]) // never fails
+	public := keyType + " " + base64.StdEncoding.EncodeToString(random[:])
+	return machine.HostKey{Public: public, PrivatePEM: "the private half of " + public}, nil
 }
 
 // proxmox is a new run: a new client, the journal read again.

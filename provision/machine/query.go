@@ -21,11 +21,6 @@ func CloudInitStatus() Query {
 	return Query{Command{Argv: []string{"cloud-init", "status", "--format", "json"}}}
 }
 
-// HostPublicKey reads the ed25519 public key that sshd will show after its next start.
-func HostPublicKey() Query {
-	return Query{Command{Argv: []string{"cat", "/etc/ssh/ssh_host_ed25519_key.pub"}}}
-}
-
 // Architecture asks for the kernel's machine name, such as x86_64.
 func Architecture() Query {
 	return Query{Command{Argv: []string{"uname", "-m"}}}

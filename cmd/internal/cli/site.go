@@ -150,6 +150,7 @@ func (st *site) proxmox(ctx context.Context) (*provision.Proxmox, error) {
 	}
 	return provision.NewProxmox(provision.Config{
 		Cluster: c, Token: token, StateDir: string(st.dir), Pins: nodePins{st.pins, c}, Guests: st, Prober: lanProber{},
+		NewHostKey: ssh.GenerateHostKey,
 	})
 }
 

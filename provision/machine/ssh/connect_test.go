@@ -103,11 +103,11 @@ func TestStatesOfAnAttempt(t *testing.T) {
 func TestBothFingerprintsAreTold(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	pinned, err := Fingerprint(r.server.HostKey())
+	pinned, err := fingerprintOf(r.server.HostKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	offered, err := Fingerprint(r.server.ChangeHostKey())
+	offered, err := fingerprintOf(r.server.ChangeHostKey())
 	if err != nil {
 		t.Fatal(err)
 	}

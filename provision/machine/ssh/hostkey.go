@@ -6,47 +6,27 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
+	"github.com/k3sedge/k3sedge/provision/machine"
 	xssh "golang.org/x/crypto/ssh"
 )
 
-// HostKey is a key pair for sshd.
-type HostKey struct {
-	PrivatePEM string `json:"-"` // OpenSSH's own format; secret
-	Public     string // "ssh-ed25519 AAAA…"
-}
-
-// Format prints the public half, whatever the verb: the private one must not
-// get into a log by accident.
-func (k HostKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.Public) }
-
 // GenerateHostKey makes a new ed25519 key for a machine's sshd.
-func GenerateHostKey() (HostKey, error) {
+func GenerateHostKey() (machine.HostKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return HostKey{}, fmt.Errorf("generate host key: %w", err)
+		return machine.HostKey{}, fmt.Errorf("generate host key: %w", err)
 	}
 	block, err := xssh.MarshalPrivateKey(private, "")
 	if err != nil {
-		return HostKey{}, fmt.Errorf("encode host key: %w", err)
+		return machine.HostKey{}, fmt.Errorf("encode host key: %w", err)
 	}
 	key, err := xssh.NewPublicKey(public)
 	if err != nil {
-		return HostKey{}, fmt.Errorf("encode host key: %w", err)
+		return machine.HostKey{}, fmt.Errorf("encode host key: %w", err)
 	}
-	return HostKey{PrivatePEM: string(pem.EncodeToMemory(block)), Public: keyLine(key)}, nil
-}
-
-// Fingerprint returns the SHA256:… form of a public key line, as ssh-keygen
-// and sshd print it.
-func Fingerprint(publicKey string) (string, error) {
-	key, err := parseKey(publicKey)
-	if err != nil {
-		return "", err
-	}
-	return xssh.FingerprintSHA256(key), nil
+	return machine.HostKey{PrivatePEM: string(pem.EncodeToMemory(block)), Public: keyLine(key)}, nil
 }
 
 // parseKey reads a public key line, with or without a comment.

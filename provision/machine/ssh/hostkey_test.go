@@ -56,7 +56,7 @@ func TestHostKeyServesOpenSSH(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(public)) != k.Public {
 		t.Errorf("ssh-keygen reads %q, %v", public, err)
 	}
-	want, err := Fingerprint(k.Public)
+	want, err := fingerprintOf(k.Public)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,30 +65,38 @@ func TestHostKeyServesOpenSSH(t *testing.T) {
 	}
 }
 
-func TestFingerprintRefuses(t *testing.T) {
+func TestParseKeyRefuses(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{"", "ssh-ed25519", "ssh-ed25519 AAAA", "nonsense"} {
-		if got, err := Fingerprint(line); err == nil {
-			t.Errorf("%q has the fingerprint %s", line, got)
+		if got, err := parseKey(line); err == nil {
+			t.Errorf("%q reads as the key %v", line, got)
 		}
 	}
+}
+
+func fingerprintOf(line string) (string, error) {
+	key, err := parseKey(line)
+	if err != nil {
+		return "", err
+	}
+	return xssh.FingerprintSHA256(key), nil
 }
 
 func TestOfferedKey(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	key, fingerprint, err := OfferedKey(t.Context(), r.server.Address)
+	key, fingerprint, err := NewHost(Config{Address: r.server.Address}).OfferedKey(t.Context())
 	if err != nil || key != r.server.HostKey() {
 		t.Fatalf("got %q, %v", key, err)
 	}
-	if want, err := Fingerprint(key); err != nil || fingerprint != want {
+	if want, err := fingerprintOf(key); err != nil || fingerprint != want {
 		t.Errorf("got %s, want %s, %v", fingerprint, want, err)
 	}
 	if opened, logins := r.server.Connections(); opened != 1 || logins != 0 {
 		t.Errorf("%d connections, %d logins", opened, logins)
 	}
 	r.server.Close()
-	_, _, err = OfferedKey(t.Context(), r.server.Address)
+	_, _, err = NewHost(Config{Address: r.server.Address}).OfferedKey(t.Context())
 	wantState(t, err, machine.Refused)
 }
 

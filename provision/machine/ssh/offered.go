@@ -11,15 +11,9 @@ import (
 // errSeen ends a handshake whose host key was all that was wanted.
 var errSeen = errors.New("seen the host key")
 
-// OfferedKey asks the server at address (host:port) for its host key, hangs
-// up before any login and sends no credentials. Nobody has vouched for the
-// key: it is to be compared with the machine's console.
-func OfferedKey(ctx context.Context, address string) (publicKey, fingerprint string, err error) {
-	return NewHost(Config{Address: address}).OfferedKey(ctx)
-}
-
-// OfferedKey is the function OfferedKey for this host, through its jump host
-// if it has one.
+// OfferedKey asks the host for its host key, through its jump host if it has
+// one, hangs up before any login and sends no credentials. Nobody has vouched
+// for the key: it is to be compared with the machine's console.
 func (h *Host) OfferedKey(ctx context.Context) (publicKey, fingerprint string, err error) {
 	raw, jump, err := reach(ctx, h.cfg, h.pace)
 	if err != nil {

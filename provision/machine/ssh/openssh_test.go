@@ -124,7 +124,7 @@ func TestOpenSSH(t *testing.T) {
 		}
 	})
 	t.Run("offered key", func(t *testing.T) {
-		if key, _, err := OfferedKey(t.Context(), cfg.Address); err != nil || key != cfg.Pins.Get("real")[0] {
+		if key, _, err := NewHost(Config{Address: cfg.Address}).OfferedKey(t.Context()); err != nil || key != cfg.Pins.Get("real")[0] {
 			t.Errorf("got %q, %v", key, err)
 		}
 	})
