@@ -68,7 +68,8 @@ type couldNotLook struct{ error }
 // Unwrap returns the reason.
 func (c couldNotLook) Unwrap() error { return c.error }
 
-// printError writes an error and its hint for a person.
+// printError writes what went wrong for a person: each cause once with the
+// places that met it, and a hint once for all causes in a row that share it.
 func printError(w io.Writer, err error) {
 	var end outcome
 	var problems inventory.Problems
@@ -77,12 +78,7 @@ func printError(w io.Writer, err error) {
 	case errors.As(err, &problems):
 		printProblems(w, problems)
 	default:
-		for _, e := range flatten(err) {
-			fmt.Fprintf(w, "error: %v\n", e)
-			if hint := hintOf(e); hint != "" {
-				fmt.Fprintf(w, "hint: %s\n", hint)
-			}
-		}
+		printTroubles(w, troublesOf(err))
 	}
 }
 
@@ -105,14 +101,4 @@ func hintOf(err error) string {
 		return "the same command goes on where it stopped"
 	}
 	return ""
-}
-
-// flatten takes a joined error apart, so that each part is shown with its own hint.
-func flatten(err error) []error {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if joined, ok := e.(interface{ Unwrap() []error }); ok {
-			return joined.Unwrap()
-		}
-	}
-	return []error{err}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -69,7 +70,7 @@ func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
 	_, err = converge.Run(ctx, stop, report, hardenStage(st))
 	report.close()
 	if err != nil {
-		return afterFailure(err, "k3sedge harden")
+		return afterFailure(withoutStage(err), "k3sedge harden")
 	}
 	return st.printProof(ctx, o.output, report.times())
 }
@@ -122,15 +123,17 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 // auditOutcome turns the reports into the exit code. A finding outweighs a gap.
 func auditOutcome(s Streams, audits []audited, severity hardening.Severity) error {
 	code := exitOK
+	var blind []error
 	for _, a := range audits {
 		switch {
 		case a.Err != nil:
-			printError(s.Err, fmt.Errorf("%s: %w", a.Node, a.Err))
+			blind = append(blind, fmt.Errorf("%s: %w", a.Node, a.Err))
 			code = max(code, exitUnknown)
 		case len(a.With(hardening.Unknown)) > 0:
 			code = max(code, exitUnknown)
 		}
 	}
+	printError(s.Err, errors.Join(blind...))
 	for _, a := range audits {
 		if a.FailsAt(severity) {
 			code = exitFindings

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // proof is the last word of a run: the machines, whether they hold, and what
@@ -41,7 +42,8 @@ func (st *site) printProof(ctx context.Context, output string, stages []stageTim
 		case a.Err != nil:
 			errs = append(errs, fmt.Errorf("%s: %w", n.Name, a.Err))
 		case !ok:
-			errs = append(errs, fmt.Errorf("%s: %d controls fail, %d are unknown", n.Name, count.Fail, count.Unknown))
+			err := fmt.Errorf("%s: %d controls fail, %d are unknown", n.Name, count.Fail, count.Unknown)
+			errs = append(errs, machine.WithHint(err, "k3sedge harden --check names them"))
 		}
 	}
 	if output == "json" {

@@ -106,7 +106,7 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 	_, err = converge.Run(ctx, stop, report, upStages(st, m)...)
 	report.close()
 	if err != nil {
-		return afterFailure(err, "k3sedge up")
+		return afterFailure(withoutStage(err), "k3sedge up")
 	}
 	return st.printProof(ctx, o.output, report.times())
 }
@@ -152,13 +152,26 @@ func planOutcome(s Streams, r converge.Result) error {
 	return nil
 }
 
-// afterFailure says what stands and how to go on, next to what went wrong.
+// afterFailure says what stands and how to go on, next to each thing that went
+// wrong.
 func afterFailure(err error, again string) error {
-	if errors.Is(err, converge.ErrStopped) || errors.Is(err, errInterrupted) {
-		return machine.WithHint(err, "what was done stands; %s goes on from here", again)
+	parts := flatten(err)
+	for i, e := range parts {
+		switch {
+		case errors.Is(e, converge.ErrStopped), errors.Is(e, errInterrupted):
+			parts[i] = machine.WithHint(e, "what was done stands; %s goes on from here", again)
+		case hintOf(e) == "":
+			parts[i] = machine.WithHint(e, "what was done stands and nothing was taken back; %s goes on from here", again)
+		}
 	}
-	if hintOf(err) == "" {
-		return machine.WithHint(err, "what was done stands and nothing was taken back; %s goes on from here", again)
+	return errors.Join(parts...)
+}
+
+// withoutStage takes the stage off an error of a run: the names of the steps
+// tell it.
+func withoutStage(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
 	}
 	return err
 }
