@@ -24,7 +24,7 @@ type decoder struct{ *findings }
 // refuse notes a value that could not be decoded.
 func (d decoder) refuse(n *yaml.Node, path, message, hint string) {
 	d.at(n.Line, path, message, hint)
-	d.broken[path] = true
+	d.markBroken(path)
 }
 
 func (d decoder) value(n *yaml.Node, v reflect.Value, path string) {
@@ -111,7 +111,7 @@ func (d decoder) unknownKey(key *yaml.Node, t reflect.Type, path string) {
 	at, keys := joinPath(path, showKey(key.Value)), keysOf(t)
 	if near := nearest(key.Value, keys); near != "" {
 		d.at(key.Line, at, "unknown key", "did you mean "+strconv.Quote(near)+"?")
-		d.broken[joinPath(path, near)] = true
+		d.markBroken(joinPath(path, near))
 		return
 	}
 	if len(keys) == 0 {

@@ -85,6 +85,8 @@ func TestParseRefuses(t *testing.T) {
 		{"tab", "kind: Cluster\n\tname: x\n", "k3sedge.yaml:2: not valid YAML: found a tab character that violates indentation"},
 		{"not closed", "kind: Cluster\nname: \"x\n", "k3sedge.yaml:2: not valid YAML: found unexpected end of stream"},
 		{"binary", "\x00\x01", "k3sedge.yaml:1: not valid YAML: control characters are not allowed"},
+		{"Latin-1", "name: M\xfcller\n", "k3sedge.yaml:1: is not UTF-8 text"},
+		{"UTF-16", "\xfe\xff\x00a", "k3sedge.yaml:1: is not UTF-8 text"},
 		{"deep", strings.Repeat("[", 20000), "k3sedge.yaml:1: not valid YAML: exceeded max depth of 10000"},
 		// What looks like an alias may be a password that begins with a star.
 		{"star", "kind: Cluster\nid: *hunter2\n", "k3sedge.yaml:1: not valid YAML: unknown anchor '…' referenced"},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,6 +30,9 @@ var (
 func parse(data []byte, f *findings) *yaml.Node {
 	if len(data) > maxFile {
 		return f.unreadable(1, fmt.Sprintf("larger than %d KiB", maxFile>>10), "is this the right file?")
+	}
+	if !utf8.Valid(data) {
+		return f.unreadable(1, "is not UTF-8 text", "save it as UTF-8")
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	doc, err := nextDocument(decoder)
@@ -53,7 +57,7 @@ func parse(data []byte, f *findings) *yaml.Node {
 // unreadable notes that nothing of the file can be used.
 func (f *findings) unreadable(line int, message, hint string) *yaml.Node {
 	f.at(line, "", message, hint)
-	f.broken[""] = true
+	f.markBroken("")
 	return nil
 }
 

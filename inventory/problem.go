@@ -76,11 +76,12 @@ type findings struct {
 	file     string
 	lines    map[string]int  // by path
 	broken   map[string]bool // paths whose value could not be decoded
+	around   map[string]bool // paths in which one of those stands
 	problems Problems
 }
 
 func newFindings(file string) *findings {
-	return &findings{file: file, lines: map[string]int{}, broken: map[string]bool{}}
+	return &findings{file: file, lines: map[string]int{}, broken: map[string]bool{}, around: map[string]bool{}}
 }
 
 // at adds a problem on a line that is known.
@@ -122,23 +123,28 @@ func (f *findings) line(path string) int {
 	}
 }
 
+// markBroken notes that the value at path could not be decoded.
+func (f *findings) markBroken(path string) {
+	f.broken[path] = true
+	for path != "" {
+		path = parentOf(path)
+		f.around[path] = true
+	}
+}
+
 // isBroken reports whether path, something it stands in or something that
 // stands in it could not be decoded.
 func (f *findings) isBroken(path string) bool {
-	for p := path; ; p = parentOf(p) {
-		if f.broken[p] {
-			return true
-		}
-		if p == "" {
-			break
-		}
+	if f.around[path] {
+		return true
 	}
-	for b := range f.broken {
-		if rest, ok := strings.CutPrefix(b, path); ok && (path == "" || strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "[")) {
-			return true
+	for !f.broken[path] {
+		if path == "" {
+			return false
 		}
+		path = parentOf(path)
 	}
-	return false
+	return true
 }
 
 func parentOf(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
