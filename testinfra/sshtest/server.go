@@ -130,6 +130,10 @@ func (s *Server) RefuseForwarding(on bool) { s.set(func(w *switches) { w.noForwa
 // Delay waits this long before the banner of each new connection.
 func (s *Server) Delay(d time.Duration) { s.set(func(w *switches) { w.delay = d }) }
 
+// Program puts a script in the place of the program at an absolute path of
+// this computer, whether or not it is there, for those who run it by sudo.
+func (s *Server) Program(path, script string) { s.shims.program(path, script) }
+
 // SudoPassword makes sudo ask for a password.
 func (s *Server) SudoPassword(on bool) { s.shims.sudoPassword(on) }
 

@@ -26,6 +26,13 @@ if [ -e "${0%/*}/sudo-password" ]; then
 	echo "sudo: a password is required" >&2
 	exit 1
 fi
+roots=${0%/*}/programs
+if [ "$1" = /usr/bin/env ] && [ -x "$roots$2" ]; then shift; fi
+if [ -x "$roots$1" ]; then
+	program=$roots$1
+	shift
+	set -- "$program" "$@"
+fi
 SSHTEST_ROOT=yes exec "$@"
 `
 
@@ -86,13 +93,23 @@ func (s shims) write(name, content string) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	// Renamed into place: a command may be reading it.
-	part := filepath.Join(s.dir, "."+name)
+	part := filepath.Join(s.dir, filepath.Dir(name), "."+filepath.Base(name))
 	if err := os.WriteFile(part, []byte(content), 0o755); err != nil {
 		s.t.Error(err)
 	}
 	if err := os.Rename(part, filepath.Join(s.dir, name)); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// program puts a script in the place of the program at an absolute path, for
+// those who call it by sudo.
+func (s shims) program(path, script string) {
+	at := filepath.Join("programs", path)
+	if err := os.MkdirAll(filepath.Join(s.dir, filepath.Dir(at)), 0o755); err != nil {
+		s.t.Error(err)
+	}
+	s.write(at, script)
 }
 
 func (s shims) sudoPassword(on bool) {
