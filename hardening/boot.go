@@ -17,7 +17,7 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 	}
 	var wrong []string
 	if u := f.Units[nftUnit]; !isEnabled(u) {
-		wrong = append(wrong, fmt.Sprintf("%s: %s", nftUnit, orNone(u.State)))
+		wrong = append(wrong, fmt.Sprintf("%s: %s", nftUnit, stateOf(u)))
 	}
 	if !includesFolder(f.Files[nftConfig].Content) {
 		wrong = append(wrong, fmt.Sprintf("%s: does not include %s", nftConfig, nftFolder))
@@ -35,8 +35,8 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 // the transaction, and starting would load whatever else the file says.
 func mendBoot(f *facts.Facts, p Policy) Mend {
 	var m Mend
-	u, installed := f.Units[nftUnit]
-	if !installed {
+	u := f.Units[nftUnit]
+	if u.State == facts.UnitNotFound {
 		return Mend{Blocked: []string{"nftables is not installed: run `apt-get install nftables` on " + p.Node}}
 	}
 	if !isEnabled(u) {
@@ -132,9 +132,13 @@ func mendFlush(f *facts.Facts, _ Policy) Mend {
 
 func isEnabled(u facts.Unit) bool { return u.State == "enabled" }
 
-func orNone(s string) string {
-	if s == "" {
+// stateOf is a unit's state in words.
+func stateOf(u facts.Unit) string {
+	switch u.State {
+	case facts.UnitNotFound:
 		return "not installed"
+	case "":
+		return "without a unit file"
 	}
-	return s
+	return u.State
 }

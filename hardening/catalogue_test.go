@@ -52,6 +52,9 @@ func TestNothingPassesOnEmptyInput(t *testing.T) {
 	for _, key := range p.request().Sysctls {
 		blank.Sysctls[key] = facts.Sysctl{}
 	}
+	for _, name := range p.request().Units {
+		blank.Units[name] = facts.Unit{}
+	}
 	for name, f := range map[string]*facts.Facts{"empty": {}, "hollow": hollow, "blank": blank} {
 		for _, finding := range Judge(f, p).Findings {
 			if finding.Status == Pass || finding.Status == NotApplicable {
@@ -84,6 +87,13 @@ func TestAProblemMakesEveryControlThatNeedsThePartUnknown(t *testing.T) {
 			delete(f.Files, path)
 			if v := c.judge(f, p); v.Status != Unknown {
 				t.Errorf("%s without %s: %q", c.ID, path, v.Status)
+			}
+		}
+		for _, name := range c.Units {
+			f := clone(t, good)
+			delete(f.Units, name)
+			if v := c.judge(f, p); v.Status != Unknown || v.Evidence[0] != "units "+name+": the agent did not look at it" {
+				t.Errorf("%s without %s: %q %q", c.ID, name, v.Status, v.Evidence)
 			}
 		}
 		for _, key := range c.Sysctls {

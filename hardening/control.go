@@ -2,6 +2,7 @@ package hardening
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -105,10 +106,10 @@ type Control struct {
 	Severity  Severity
 	Why       string   // what goes wrong without it
 	Refs      []string // the same demand in other catalogues
-	// Needs are the parts without which the answer is unknown. Files and
-	// Sysctls are asked of the agent, and unknown where it did not answer.
-	Needs          []Part
-	Files, Sysctls []string
+	// Needs are the parts without which the answer is unknown. Files, Sysctls
+	// and Units are asked of the agent, and unknown where it did not answer.
+	Needs                 []Part
+	Files, Sysctls, Units []string
 	// Applies is nil where the control applies to every host; otherwise it
 	// says whether it does, and why not.
 	Applies func(f *facts.Facts, p Policy) (bool, string)
@@ -147,17 +148,30 @@ func (c Control) gaps(f *facts.Facts) []string {
 			out = append(out, gap)
 		}
 	}
-	for _, path := range c.Files {
-		if _, ok := f.Files[path]; !ok && len(out) == 0 {
-			out = append(out, entryGap(f, PartFiles, path))
-		}
+	if len(out) > 0 {
+		return out
 	}
-	for _, key := range c.Sysctls {
-		if _, ok := f.Sysctls[key]; !ok && len(out) == 0 {
-			out = append(out, entryGap(f, PartSysctls, key))
+	return slices.Concat(
+		entryGaps(f, PartFiles, c.Files, f.Files), entryGaps(f, PartSysctls, c.Sysctls, f.Sysctls), entryGaps(f, PartUnits, c.Units, seenUnits(f)))
+}
+
+// entryGaps are the entries of a part that were asked for and not answered.
+func entryGaps[T any](f *facts.Facts, part Part, asked []string, answered map[string]T) []string {
+	var out []string
+	for _, entry := range asked {
+		if _, ok := answered[entry]; !ok {
+			out = append(out, entryGap(f, part, entry))
 		}
 	}
 	return out
+}
+
+// seenUnits are the units of which the agent said something: one that is in
+// no state at all was not looked at.
+func seenUnits(f *facts.Facts) map[string]facts.Unit {
+	seen := maps.Clone(f.Units)
+	maps.DeleteFunc(seen, func(_ string, u facts.Unit) bool { return u.Active == "" })
+	return seen
 }
 
 // entryGap says why one entry of a part is missing from it.

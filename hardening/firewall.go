@@ -63,14 +63,14 @@ func firewallControls() []Control {
 			ID: "FW-14", Title: "The firewall survives a restart", Severity: High,
 			Why:   "a node that boots without its firewall is open until somebody looks",
 			Refs:  []string{"CIS Debian 12 4.3.9"},
-			Needs: []Part{PartFirewall, PartUnits, PartFiles}, Files: []string{nftConfig, rulesetFile},
+			Needs: []Part{PartFirewall, PartUnits, PartFiles}, Files: []string{nftConfig, rulesetFile}, Units: []string{nftUnit},
 			Check: checkBoot, Mend: mendBoot,
 		},
 		{
 			ID: "FW-15", Title: "Nothing flushes the ruleset", Severity: High,
 			Why:   "one `flush ruleset` takes K3s' rules with it, and its network until a restart",
 			Refs:  []string{"k3s#7542", "rke2#10469"},
-			Needs: []Part{PartUnits, PartFiles}, Files: []string{nftConfig, nftUnitFile},
+			Needs: []Part{PartUnits, PartFiles}, Files: []string{nftConfig, nftUnitFile}, Units: append(otherManagers(), nftUnit),
 			Check: checkFlush, Mend: mendFlush,
 		},
 		{

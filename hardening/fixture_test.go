@@ -133,7 +133,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 			{User: "admin", Keys: []facts.Key{{Fingerprint: adminPrint, Type: "ssh-ed25519", Bits: 256, File: "/home/admin/.ssh/authorized_keys", Line: 1}}},
 		},
 		Firewall: &facts.Firewall{Own: wantedTable(t), Wanted: wantedTable(t), Foreign: []string{"ip filter"}},
-		Units:    map[string]facts.Unit{sshdUnit: {State: "enabled", Active: "active"}, nftUnit: {State: "enabled", Active: "active", ExecStop: "/usr/sbin/nft delete table inet k3sedge"}},
+		Units:    map[string]facts.Unit{},
 		Packages: map[string]string{},
 		Sysctls:  map[string]facts.Sysctl{bridgeFilter: {Absent: true}},
 		Files: map[string]facts.File{
@@ -145,6 +145,10 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 			rulesetFile: {Exists: true, Content: p.Ruleset, Mode: 0o600},
 		},
 	}
+	for _, name := range p.request().Units {
+		f.Units[name] = facts.Unit{State: facts.UnitNotFound, Active: "inactive"}
+	}
+	f.Units[nftUnit] = facts.Unit{State: "enabled", Active: "active", ExecStop: "/usr/sbin/nft delete table inet k3sedge"}
 	for _, s := range sysctlSettings() {
 		f.Sysctls[s.key] = facts.Sysctl{Value: s.want, Origin: sysctlFile, Persistent: s.want}
 	}

@@ -132,7 +132,7 @@ func TestWhatBlocksTheFirewallAtBoot(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	f := stock(t, p)
-	delete(f.Units, nftUnit)
+	f.Units[nftUnit] = facts.Unit{State: facts.UnitNotFound, Active: "inactive"}
 	if text := strings.Join(PlanFor(f, p).Blocked, "\n"); !strings.Contains(text, "apt-get install nftables") {
 		t.Errorf("blocked %q", text)
 	}
@@ -147,8 +147,19 @@ func TestOtherFirewallManagersAreDisabled(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	f := hardened(t, p)
-	f.Units["ufw.service"] = facts.Unit{State: "enabled"}
+	f.Units["ufw.service"] = facts.Unit{State: "enabled", Active: "inactive"}
 	if units := PlanFor(f, p).Transaction.Units; !slices.Equal(units, []facts.UnitChange{{Name: "ufw.service", Action: "disable"}}) {
+		t.Errorf("units %v", units)
+	}
+}
+
+// systemctl disable fails where there is no unit file; masking stops it too.
+func TestAServerWithoutItsFileIsOnlyMasked(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	f.Units["rpcbind.service"] = facts.Unit{State: facts.UnitNotFound, Active: "active"}
+	if units := PlanFor(f, p).Transaction.Units; !slices.Equal(units, []facts.UnitChange{{Name: "rpcbind.service", Action: "mask"}}) {
 		t.Errorf("units %v", units)
 	}
 }

@@ -124,10 +124,15 @@ func (p Policy) request() facts.Request {
 	for _, c := range Controls() {
 		r.Files = append(r.Files, c.Files...)
 		r.Sysctls = append(r.Sysctls, c.Sysctls...)
+		r.Units = append(r.Units, c.Units...)
 	}
-	slices.Sort(r.Files)
-	slices.Sort(r.Sysctls)
-	r.Files, r.Sysctls = slices.Compact(r.Files), slices.Compact(r.Sysctls)
+	for _, s := range sshSettings(p) {
+		r.Keywords = append(r.Keywords, s.key())
+	}
+	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	return r
 }
 

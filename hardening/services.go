@@ -36,12 +36,21 @@ func legacyServers() []server {
 	}
 }
 
+// legacyUnits are the units of all of them.
+func legacyUnits() []string {
+	var units []string
+	for _, s := range legacyServers() {
+		units = append(units, s.units...)
+	}
+	return units
+}
+
 func serviceControls() []Control {
 	return []Control{{
 		ID: "SVC-02", Title: "Legacy and unneeded servers are gone", Severity: Medium,
 		Why:   "what does not run cannot be broken into",
 		Refs:  []string{"CIS Debian 12 2.1", "dev-sec package-01..06"},
-		Needs: []Part{PartUnits},
+		Needs: []Part{PartUnits}, Units: legacyUnits(),
 		Check: checkServers, Mend: mendServers,
 	}}
 }
@@ -50,8 +59,8 @@ func checkServers(f *facts.Facts, _ Policy) Verdict {
 	var wrong, names []string
 	for _, s := range legacyServers() {
 		for _, unit := range s.units {
-			if u, ok := f.Units[unit]; ok && canStart(u) {
-				wrong, names = append(wrong, fmt.Sprintf("%s: %s, %s", unit, u.State, u.Active)), append(names, s.name)
+			if u := f.Units[unit]; canStart(u) {
+				wrong, names = append(wrong, fmt.Sprintf("%s: %s, %s", unit, stateOf(u), u.Active)), append(names, s.name)
 			}
 		}
 	}
@@ -68,7 +77,7 @@ func canStart(u facts.Unit) bool {
 	if u.Active == "active" || u.Active == "activating" {
 		return true
 	}
-	return u.State != "masked" && u.State != "alias" && u.State != "not-found"
+	return u.State != "masked" && u.State != "alias" && u.State != facts.UnitNotFound
 }
 
 // mendServers masks, and removes no package: that is the user's.
@@ -76,11 +85,11 @@ func mendServers(f *facts.Facts, _ Policy) Mend {
 	var m Mend
 	for _, s := range legacyServers() {
 		for _, unit := range s.units {
-			u, ok := f.Units[unit]
-			if !ok || !canStart(u) {
+			u := f.Units[unit]
+			if !canStart(u) {
 				continue
 			}
-			if u.State != "masked" {
+			if u.State != "masked" && u.State != facts.UnitNotFound {
 				m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "disable"})
 			}
 			m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "mask"})

@@ -19,6 +19,13 @@ type Request struct {
 	Files []string `json:"files"`
 	// Sysctls are the keys wanted in Facts.Sysctls, in dotted form.
 	Sysctls []string `json:"sysctls"`
+	// Units are the systemd units wanted in Facts.Units. To ask for all of
+	// them would cost ten times as much as everything else together.
+	Units []string `json:"units"`
+	// Keywords are sshd's keywords wanted in SSHDCell.Settings, in lower case.
+	Keywords []string `json:"keywords"`
+	// Packages are the Debian packages wanted in Facts.Packages.
+	Packages []string `json:"packages"`
 }
 
 // Facts is one host at one moment.
@@ -30,8 +37,8 @@ type Facts struct {
 	// Logins are the accounts of Request.Users that exist, with the keys that open them.
 	Logins   []Login           `json:"logins"`
 	Firewall *Firewall         `json:"firewall"`
-	Units    map[string]Unit   `json:"units"`
-	Packages map[string]string `json:"packages"` // installed Debian packages and their versions
+	Units    map[string]Unit   `json:"units"`    // an answer for each of Request.Units
+	Packages map[string]string `json:"packages"` // the version of each of Request.Packages, "" where it is not installed
 	Sysctls  map[string]Sysctl `json:"sysctls"`
 	Files    map[string]File   `json:"files"`
 	// Pending is the host transaction that waits for its confirmation, if any.
@@ -80,8 +87,8 @@ type SSHD struct {
 type SSHDCell struct {
 	User    string `json:"user"`
 	Address string `json:"address"`
-	// Settings by lower-case keyword, as sshd -T prints them; a keyword
-	// that is printed more than once keeps all its values in order.
+	// Settings by the keywords of Request.Keywords, as sshd -T prints them; a
+	// keyword that is printed more than once keeps all its values in order.
 	Settings map[string][]string `json:"settings"`
 }
 
@@ -118,9 +125,13 @@ type Firewall struct {
 	Foreign []string `json:"foreign"`
 }
 
+// UnitNotFound is the state of a unit without a unit file. It is an answer:
+// a unit that was not looked at is missing from Facts.Units.
+const UnitNotFound = "not-found"
+
 // Unit is a systemd unit.
 type Unit struct {
-	State    string `json:"state"`    // unit file state: enabled, disabled, masked, static …
+	State    string `json:"state"`    // unit file state: enabled, disabled, masked, static, alias … or UnitNotFound
 	Active   string `json:"active"`   // active, inactive, failed …
 	ExecStop string `json:"execStop"` // only for nftables.service: the commands, joined by newlines
 }

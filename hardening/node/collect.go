@@ -23,13 +23,14 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 		var err error
 		f.SSHD, err = h.sshd(ctx, r, f.Session)
 		f.Logins, loginErr = h.logins(ctx, r.Users, f.SSHD)
+		keepKeywords(cellsOf(f.SSHD), r.Keywords)
 		c.problem("logins", loginErr)
 		return err
 	})
 	c.part("system", func() (err error) { f.System, err = h.system(ctx); return })
 	c.part("firewall", func() (err error) { f.Firewall, err = h.firewall(ctx, r.Ruleset); return })
-	c.part("units", func() (err error) { f.Units, err = h.units(ctx); return })
-	c.part("packages", func() (err error) { f.Packages, err = h.packages(); return })
+	c.part("units", func() (err error) { f.Units, err = h.units(ctx, r.Units); return })
+	c.part("packages", func() (err error) { f.Packages, err = h.packages(r.Packages); return })
 	c.part("sysctls", func() error { return c.each("sysctls", h.sysctls(r.Sysctls, &f.Sysctls)) })
 	c.part("files", func() error { return c.each("files", h.files(r.Files, &f.Files)) })
 	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })

@@ -1,7 +1,7 @@
 package node
 
 import (
-	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +16,12 @@ func hasProblem(f facts.Facts, part string) bool {
 	return slices.ContainsFunc(f.Problems, func(p facts.Problem) bool { return p.Part == part && p.Error != "" })
 }
 
+const (
+	asked      = " -- basic.target nftables.service ssh.service sshd.service auditd.service gone.service run-1.service never.socket"
+	listFiles  = "systemctl --output=json --no-pager --full list-unit-files" + asked
+	listLoaded = "systemctl --output=json --no-pager --full list-units --all" + asked
+)
+
 const ed25519Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILNyNeJuWRqnDBijIYzf6MnGWGfSSo+vGEyDB0M3zQzw"
 
 // newLookedAt is a world in which every part of the facts can be had.
@@ -24,10 +30,11 @@ func newLookedAt(t *testing.T) (*world, facts.Request) {
 	w := newWorld(t)
 	w.answer = map[string]string{
 		"systemd-detect-virt --container": "systemd-nspawn\n",
-		"systemctl --output=json --no-pager --full list-unit-files": `[{"unit_file":"nftables.service","state":"disabled","preset":"enabled"},
-			{"unit_file":"ssh.service","state":"enabled"},{"unit_file":"getty@.service","state":"enabled"}]`,
-		"systemctl --output=json --no-pager --full list-units --all": `[{"unit":"ssh.service","load":"loaded","active":"active","sub":"running"},
-			{"unit":"auditd.service","load":"not-found","active":"inactive"},{"unit":"-.mount","load":"loaded","active":"active"}]`,
+		listFiles: `[{"unit_file":"basic.target","state":"static","preset":null},{"unit_file":"nftables.service","state":"disabled","preset":"enabled"},
+			{"unit_file":"ssh.service","state":"enabled"},{"unit_file":"sshd.service","state":"alias"}]`,
+		listLoaded: `[{"unit":"basic.target","load":"loaded","active":"active"},{"unit":"ssh.service","load":"loaded","active":"active","sub":"running"},
+			{"unit":"auditd.service","load":"not-found","active":"inactive"},{"unit":"gone.service","load":"not-found","active":"active"},
+			{"unit":"run-1.service","load":"loaded","active":"active"}]`,
 		"systemctl show --property=ExecStop nftables.service": "ExecStop={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft flush ruleset ; ignore_errors=no ; start_time=[n/a] }\n",
 		"getent passwd -- root admin nobody-else":             "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
 	}
@@ -37,7 +44,12 @@ func newLookedAt(t *testing.T) (*world, facts.Request) {
 		Users: []string{"root", "admin", "nobody-else"}, Sources: []string{"10.0.0.1", "203.0.113.7"},
 		Ruleset: tableScript(newTable), Files: []string{"/etc/nftables.conf", "/etc/nope"},
 		Sysctls: []string{"net.ipv4.ip_forward", "net.nope", "net.ipv4.tcp_rmem"},
+		Units:   askedUnits(), Keywords: []string{"acceptenv", "port", "nope"}, Packages: []string{"nftables", "telnetd"},
 	}
+}
+
+func askedUnits() []string {
+	return []string{nftablesUnit, "ssh.service", "sshd.service", "auditd.service", "gone.service", "run-1.service", "never.socket"}
 }
 
 func TestCollect(t *testing.T) {
@@ -57,14 +69,15 @@ func TestCollect(t *testing.T) {
 	if f.Firewall == nil || f.Firewall.Own == nil || f.Firewall.Wanted == nil || !slices.Equal(f.Firewall.Foreign, []string{"ip nat"}) {
 		t.Errorf("firewall: %+v", f.Firewall)
 	}
-	if f.Packages["nftables"] != "1.0.6" || f.Pending != nil || f.Last != nil {
+	if telnetd, answered := f.Packages["telnetd"]; f.Packages["nftables"] != "1.0.6" || telnetd != "" || !answered || f.Pending != nil || f.Last != nil {
 		t.Errorf("packages %v, pending %v, last %v", f.Packages, f.Pending, f.Last)
 	}
 	if f.SSHD == nil || !f.SSHD.Valid || len(f.SSHD.Origins) != 3 {
 		t.Fatalf("sshd: %+v", f.SSHD)
 	}
 	// The third source is where the operator came from.
-	if len(f.SSHD.Cells) != 9 || f.SSHD.Cells[2].Address != "10.0.0.5" || !slices.Equal(f.SSHD.Cells[8].Settings["acceptenv"], []string{"LANG", "LC_*"}) {
+	if len(f.SSHD.Cells) != 9 || f.SSHD.Cells[2].Address != "10.0.0.5" || !slices.Equal(f.SSHD.Cells[8].Settings["acceptenv"], []string{"LANG", "LC_*"}) ||
+		len(f.SSHD.Cells[0].Settings) != 2 {
 		t.Errorf("cells: %+v", f.SSHD.Cells)
 	}
 	checkLogins(t, f.Logins)
@@ -87,18 +100,17 @@ func checkLogins(t *testing.T, logins []facts.Login) {
 
 func checkUnitFacts(t *testing.T, units map[string]facts.Unit) {
 	t.Helper()
-	for name, want := range map[string]facts.Unit{
+	want := map[string]facts.Unit{
 		nftablesUnit:     {State: "disabled", Active: "inactive", ExecStop: "/usr/sbin/nft flush ruleset"},
 		"ssh.service":    {State: "enabled", Active: "active"},
-		"getty@.service": {State: "enabled", Active: "inactive"},
-		"-.mount":        {Active: "active"},
-	} {
-		if units[name] != want {
-			t.Errorf("%s: %+v", name, units[name])
-		}
+		"sshd.service":   {State: "alias", Active: "inactive"},
+		"auditd.service": {State: facts.UnitNotFound, Active: "inactive"}, // only mentioned by others
+		"gone.service":   {State: facts.UnitNotFound, Active: "active"},   // runs, and its file was removed
+		"run-1.service":  {Active: "active"},                              // never had a file
+		"never.socket":   {State: facts.UnitNotFound, Active: "inactive"},
 	}
-	if _, found := units["auditd.service"]; found {
-		t.Error("a unit that is only mentioned is reported as there")
+	if !maps.Equal(units, want) {
+		t.Errorf("units %+v\nwant %+v", units, want)
 	}
 }
 
@@ -127,6 +139,10 @@ func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
 		"systemd talks": {func(_ *testing.T, w *world) {
 			w.answer["systemctl show --property=ExecStop nftables.service"] = "ExecStop={ ??? }"
 		},
+			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
+		"no unit is on disk": {func(_ *testing.T, w *world) { w.answer[listFiles] = "[]" },
+			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
+		"no unit is loaded": {func(_ *testing.T, w *world) { w.answer[listLoaded] = "[]" },
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
 		"no dpkg": {func(t *testing.T, w *world) { w.put(t, dpkgStatus, "") },
 			[]string{"packages"}, func(f facts.Facts) bool { return f.Packages == nil }},
@@ -238,17 +254,6 @@ func TestSessionIsFoundAboveSudo(t *testing.T) {
 		w.put(t, "/proc/7/environ", "SSH_CONNECTION="+connection+"\x00")
 		if s, err := h.session(); err == nil {
 			t.Errorf("%q: %+v", connection, s)
-		}
-	}
-}
-
-func TestCellsRefuseWhatWouldChangeTheQuestion(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for _, user := range []string{"root,addr=127.0.0.1", "a\nb"} {
-		_, err := w.host().cells(t.Context(), []string{user}, []string{"10.0.0.1"}, &facts.Session{ServerAddr: "10.0.0.11", ServerPort: 22})
-		if err == nil || !strings.Contains(fmt.Sprint(err), "not a name and an address") {
-			t.Errorf("%q: %v", user, err)
 		}
 	}
 }

@@ -10,14 +10,21 @@ import (
 const dpkgStatus = "/var/lib/dpkg/status"
 
 // packages reads dpkg's own database: dpkg-query would print the same, later.
-func (h Host) packages() (map[string]string, error) {
+func (h Host) packages(names []string) (map[string]string, error) {
+	if len(names) == 0 {
+		return map[string]string{}, nil
+	}
 	b, err := os.ReadFile(h.path(dpkgStatus))
 	if err != nil {
 		return nil, fmt.Errorf("read packages: %w", err)
 	}
-	out := parsePackages(string(b))
-	if len(out) == 0 {
+	installed := parsePackages(string(b))
+	if len(installed) == 0 {
 		return nil, errors.New("read packages: no installed package in " + dpkgStatus)
+	}
+	out := map[string]string{}
+	for _, name := range names {
+		out[name] = installed[name]
 	}
 	return out, nil
 }

@@ -147,7 +147,12 @@ func (w *world) sshd(argv []string) (string, bool, error) {
 	case "-t":
 		return "", true, w.readConfig(argv, main)
 	case "-T":
-		return "port 22\nacceptenv LANG\nacceptenv LC_*\nauthorizedkeysfile .ssh/authorized_keys /keys/%u\n", true, nil
+		spec, more := argv[len(argv)-1], ""
+		w.specs = append(w.specs, spec)
+		if w.settings != nil {
+			more = w.settings(spec)
+		}
+		return "port 22\nacceptenv LANG\nacceptenv LC_*\nauthorizedkeysfile .ssh/authorized_keys /keys/%u\n" + more, true, nil
 	}
 	return "", false, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,11 +18,12 @@ import (
 // all: a matrix with holes would look like one that is smaller.
 func (h Host) sshd(ctx context.Context, r facts.Request, s *facts.Session) (*facts.SSHD, error) {
 	var out facts.SSHD
-	var validErr, cellsErr, originsErr error
+	var validErr, cellsErr error
+	origins, varies, originsErr := h.origins()
+	out.Origins = origins
 	var wait sync.WaitGroup
 	wait.Go(func() { out.Valid, out.Invalid, validErr = h.sshdValid(ctx) })
-	wait.Go(func() { out.Origins, originsErr = h.origins() })
-	out.Cells, cellsErr = h.cells(ctx, r.Users, sources(r, s), s)
+	out.Cells, cellsErr = h.cells(ctx, newCells(r.Users, sources(r, s)), s, varies)
 	wait.Wait()
 	if validErr != nil {
 		return nil, validErr
@@ -47,13 +50,45 @@ func sources(r facts.Request, s *facts.Session) []string {
 	return append(slices.Clone(r.Sources), s.ClientAddr)
 }
 
-func (h Host) cells(ctx context.Context, users, sources []string, s *facts.Session) ([]facts.SSHDCell, error) {
-	cells := make([]facts.SSHDCell, len(users)*len(sources))
+// newCells is the matrix, still without settings.
+func newCells(users, sources []string) []facts.SSHDCell {
+	var cells []facts.SSHDCell
+	for _, user := range users {
+		for _, source := range sources {
+			cells = append(cells, facts.SSHDCell{User: user, Address: source})
+		}
+	}
+	return cells
+}
+
+// cells fills in the matrix. Each question is a whole start of sshd, so that
+// where its answer cannot vary only two of them are asked: should even these
+// two differ, the files were misread, and all of them are asked after all.
+func (h Host) cells(ctx context.Context, cells []facts.SSHDCell, s *facts.Session, varies bool) ([]facts.SSHDCell, error) {
+	if len(cells) > 2 && !varies {
+		ends := []facts.SSHDCell{cells[0], cells[len(cells)-1]}
+		if err := h.ask(ctx, ends, s); err != nil {
+			return nil, err
+		}
+		if maps.EqualFunc(ends[0].Settings, ends[1].Settings, slices.Equal) {
+			for i := range cells {
+				cells[i].Settings = maps.Clone(ends[0].Settings)
+			}
+			return cells, nil
+		}
+	}
+	if err := h.ask(ctx, cells, s); err != nil {
+		return nil, err
+	}
+	return cells, nil
+}
+
+// ask asks sshd for the settings of every cell.
+func (h Host) ask(ctx context.Context, cells []facts.SSHDCell, s *facts.Session) error {
 	errs := make([]error, len(cells))
 	slots := make(chan struct{}, 2*runtime.NumCPU())
 	var wait sync.WaitGroup
 	for i := range cells {
-		cells[i].User, cells[i].Address = users[i/len(sources)], sources[i%len(sources)]
 		wait.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -61,10 +96,7 @@ func (h Host) cells(ctx context.Context, users, sources []string, s *facts.Sessi
 		})
 	}
 	wait.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return cells, nil
+	return errors.Join(errs...)
 }
 
 func (h Host) cell(ctx context.Context, c facts.SSHDCell, s *facts.Session) (map[string][]string, error) {
@@ -99,4 +131,29 @@ func parseSettings(out string) map[string][]string {
 		}
 	}
 	return settings
+}
+
+// keepKeywords drops the settings that nobody asked for: they are most of what
+// would go over the line.
+func keepKeywords(cells []facts.SSHDCell, keywords []string) {
+	for _, c := range cells {
+		maps.DeleteFunc(c.Settings, func(key string, _ []string) bool { return !slices.Contains(keywords, key) })
+	}
+}
+
+// plainInclude is an Include whose files we list just as glob(3) would.
+var plainInclude = regexp.MustCompile(`(?i)^include([ \t]+[a-z0-9/_.*-]+)+$`)
+
+// mayVary reports whether a line could make sshd's answer depend on who logs
+// in: as a Match block, or by including a file that we would not find. It does
+// not parse, so that nothing that sshd parses otherwise can slip through.
+func mayVary(line string) bool {
+	line = strings.ToLower(strings.Trim(line, " \t\r\n"))
+	switch {
+	case strings.HasPrefix(line, "#"):
+		return false
+	case strings.Contains(line, "include"):
+		return !plainInclude.MatchString(line)
+	}
+	return strings.Contains(line, "match")
 }

@@ -37,16 +37,18 @@ func (d disk) list(dir string) ([]string, error) { return d.names(dir) }
 type configWalk struct {
 	files configFiles
 	out   []facts.Origin
+	// varies is set where sshd's answer could depend on who logs in.
+	varies bool
 }
 
-// origins returns all lines of sshd's configuration.
-func (h Host) origins() ([]facts.Origin, error) {
+// origins returns all lines of sshd's configuration, and whether its answer
+// could depend on who logs in.
+func (h Host) origins() (lines []facts.Origin, varies bool, err error) {
 	w := configWalk{files: disk{h}, out: []facts.Origin{}}
-	err := w.file(sshdConfig, "", 0)
-	if err != nil {
-		return nil, fmt.Errorf("read sshd's configuration: %w", err)
+	if err := w.file(sshdConfig, "", 0); err != nil {
+		return nil, true, fmt.Errorf("read sshd's configuration: %w", err)
 	}
-	return w.out, nil
+	return w.out, w.varies, nil
 }
 
 // file reads one file inside the Match block of the one that includes it. A
@@ -65,6 +67,7 @@ func (w *configWalk) file(name, outer string, depth int) error {
 	match, number := outer, 0
 	for line := range strings.Lines(string(content)) {
 		number++
+		w.varies = w.varies || mayVary(line)
 		key, args := splitDirective(line)
 		if key == "" {
 			continue

@@ -30,9 +30,12 @@ Match all
 	w.put(t, "/etc/ssh/sshd_config.d/README", "PermitRootLogin yes")
 	w.put(t, "/etc/ssh/match.conf", "MaxSessions 2\nMatch User root\nMaxSessions 3\n")
 	w.link(t, "/nowhere", "/etc/ssh/sshd_config.d/60-x.conf")
-	have, err := w.host().origins()
+	have, varies, err := w.host().origins()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !varies {
+		t.Error("a configuration with Match blocks answers everybody the same")
 	}
 	const git = "User git Address 10.0.0.0/8"
 	var lines []string
@@ -70,7 +73,7 @@ func TestOriginsRefuse(t *testing.T) {
 		w := newWorld(t)
 		w.link(t, "loop", "/etc/ssh/loop")
 		w.put(t, sshdConfig, config)
-		if have, err := w.host().origins(); err == nil {
+		if have, varies, err := w.host().origins(); err == nil || !varies {
 			t.Errorf("%s: %+v", name, have)
 		}
 	}
@@ -112,6 +115,7 @@ func (f oneFile) list(string) ([]string, error) { return nil, nil }
 func FuzzConfigWalk(f *testing.F) {
 	f.Add("Include x\nMatch User a\nBanner \"a b\n'")
 	f.Add("Port=\\\n=\n\" \"\n")
+	f.Add("Include \"a\"\n\tmatch=all")
 	f.Fuzz(func(t *testing.T, content string) {
 		w := configWalk{files: oneFile(content)}
 		if err := w.file(sshdConfig, "", 0); err != nil {
@@ -121,6 +125,9 @@ func FuzzConfigWalk(f *testing.F) {
 		for _, o := range w.out {
 			if o.Key == "" || o.Line < 1 || o.Line > lines || strings.ContainsAny(o.Key, " \t\n") {
 				t.Errorf("%+v", o)
+			}
+			if o.Key == "match" && !w.varies {
+				t.Errorf("%+v, and the answer does not vary", o)
 			}
 		}
 	})

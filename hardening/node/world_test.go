@@ -31,6 +31,9 @@ type world struct {
 	// refuse makes a command fail whose words contain the key.
 	refuse map[string]string
 	answer map[string]string // further commands by their words
+	specs  []string          // of every question to sshd
+	// settings are what sshd answers beyond the usual, by its specification.
+	settings func(spec string) string
 }
 
 type unit struct{ state, active string }
