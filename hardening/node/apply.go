@@ -118,7 +118,7 @@ func (h Host) armAndTouch(ctx context.Context, t facts.Transaction) (facts.Appli
 	if err := h.step("mark applied"); err != nil {
 		return facts.Applied{}, err
 	}
-	done := facts.Applied{ID: p.ID, Deadline: p.Deadline}
+	done := facts.Applied(p)
 	return done, h.writeJSON(txFile(t.ID, appliedName), done)
 }
 

@@ -120,7 +120,7 @@ func expandInclude(files configFiles, pattern string) ([]string, error) {
 		for _, dir := range found {
 			names, err := matching(files, dir, part)
 			if err != nil {
-				return nil, fmt.Errorf("Include %s: %w", pattern, err)
+				return nil, fmt.Errorf("follow Include %s: %w", pattern, err)
 			}
 			next = append(next, names...)
 		}
@@ -162,11 +162,7 @@ func splitDirective(line string) (key string, args []string) {
 	if key == "" || key[0] == '#' {
 		return "", nil
 	}
-	rest := strings.TrimLeft(line[end:], " \t")
-	if strings.HasPrefix(rest, "=") {
-		rest = rest[1:]
-	}
-	return key, splitArgs(rest)
+	return key, splitArgs(strings.TrimPrefix(strings.TrimLeft(line[end:], " \t"), "="))
 }
 
 // splitArgs splits at blanks outside quotes, up to a comment.

@@ -2,17 +2,23 @@ package fakepve
 
 import (
 	"crypto/subtle"
-	"errors"
 	"net/http"
 	"strings"
 )
+
+// words is a message of Proxmox VE, which has its own rules for capitals and
+// full stops.
+type words string
+
+// Error is the message as it is.
+func (w words) Error() string { return string(w) }
 
 // authenticate names the token of a request. The texts are those of version 8;
 // later releases of version 9 say "Authentication failed!" for all of them.
 func (s *Server) authenticate(r *http.Request) (string, error) {
 	value, ok := strings.CutPrefix(r.Header.Get("Authorization"), "PVEAPIToken")
 	if !ok {
-		return "", errors.New("No ticket")
+		return "", words("No ticket")
 	}
 	id, secret, ok := strings.Cut(strings.TrimLeft(value, "= "), "=")
 	if !ok {
@@ -36,9 +42,9 @@ func (s *Server) authenticate(r *http.Request) (string, error) {
 
 func (s *Server) refuse(why string) error {
 	if s.opts.Major >= 9 {
-		return errors.New("Authentication failed!")
+		return words("Authentication failed!")
 	}
-	return errors.New(why)
+	return words(why)
 }
 
 // permissions are the effective ones of a token or user.

@@ -27,7 +27,7 @@ type volume struct {
 }
 
 // errNoSpace is a full storage, in the words of the tool that meets it.
-var errNoSpace = errors.New("No space left on device")
+const errNoSpace = words("No space left on device")
 
 var unsafeName = regexp.MustCompile(`[^a-zA-Z0-9_.-]`)
 

@@ -3,13 +3,11 @@ package ssh
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -174,20 +172,23 @@ func publicOf(t *testing.T, path string) string {
 // Keys in the old PEM form hide their public half too.
 func TestOldPEMKey(t *testing.T) {
 	t.Parallel()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	keygen, err := exec.LookPath("ssh-keygen")
 	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key), []byte("secret"), x509.PEMCipherAES256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := xssh.NewPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
+		t.Skip("ssh-keygen is not installed")
 	}
 	path := filepath.Join(t.TempDir(), "id_rsa")
-	if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+	if out, err := exec.Command(keygen, "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret", "-f", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	line, err := os.ReadFile(path + ".pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path + ".pub"); err != nil {
+		t.Fatal(err)
+	}
+	public, err := parseKey(string(line))
+	if err != nil {
 		t.Fatal(err)
 	}
 	r := newRig(t)
