@@ -144,6 +144,9 @@ func checkReady(ctx context.Context, v *view) ([]converge.Change, error) {
 		return nil, fmt.Errorf("VM %d is stopped", s.VMID)
 	}
 	if err := v.ready(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, err // nothing is known to be wrong with the machine
+		}
 		return nil, v.notReady(s, err)
 	}
 	return nil, nil

@@ -74,8 +74,8 @@ func fetchImage(ctx context.Context, h *hands) error {
 	var failed *TaskError
 	switch {
 	case errors.As(err, &failed) && checksumText.MatchString(failed.Error()):
-		return machine.WithHint(fmt.Errorf("the image at %s is not the one that provider.proxmox.image.checksum names (%s): %w", i.URL, i.Checksum, err),
-			"the file has changed, or was changed on the way: use the URL of a dated image, and the checksum that its publisher gives for it")
+		return machine.WithHint(fmt.Errorf("the image at %s is not the one that provider.proxmox.image.checksum names: %w", i.URL, err),
+			"the file has changed, or was changed on the way: set provider.proxmox.image.url to a dated image and provider.proxmox.image.checksum to what its publisher gives for it")
 	case errors.As(err, &failed) && !fullText.MatchString(failed.Error()):
 		return machine.WithHint(err, "can the Proxmox host reach provider.proxmox.image.url? %s", i.URL)
 	}

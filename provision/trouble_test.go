@@ -283,3 +283,17 @@ func TestPinsLost(t *testing.T) {
 		w.wantFinished(id, name)
 	}
 }
+
+// TestInterruptedWait: the user's Ctrl-C is no trouble of the machine.
+func TestInterruptedWait(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("interrupted")
+	v := &view{seen: &sight{Present: true, Running: true, VMID: 9000}, ready: func(ctx context.Context) error {
+		cancel(stopped)
+		return fmt.Errorf("wait for edge-1: %w", context.Cause(ctx))
+	}}
+	if _, err := checkReady(ctx, v); !errors.Is(err, stopped) || strings.Contains(fmt.Sprint(err), "qm terminal") {
+		t.Errorf("%v", err)
+	}
+}

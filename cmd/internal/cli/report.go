@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -17,6 +18,7 @@ type runReport struct {
 
 	mu     sync.Mutex
 	stages []stageTime
+	blind  []error // why steps could not be looked at
 }
 
 // stageTime is how long a stage took.
@@ -50,14 +52,29 @@ func openReport(s Streams, output string, dir stateDir) (*runReport, error) {
 	return r, nil
 }
 
-// Report shows the event and notes the time of a stage that ends.
+// Report shows the event and notes what is told at the end of the run: the
+// time of each stage, and what could not be looked at.
 func (r *runReport) Report(e converge.Event) {
-	if e.Kind == converge.StageFinished {
-		r.mu.Lock()
-		r.stages = append(r.stages, stageTime{e.Stage, e.Elapsed.Round(time.Millisecond).Seconds()})
-		r.mu.Unlock()
-	}
+	r.note(e)
 	r.show.Report(e)
+}
+
+func (r *runReport) note(e converge.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e.Kind {
+	case converge.StageFinished:
+		r.stages = append(r.stages, stageTime{e.Stage, e.Elapsed.Round(time.Millisecond).Seconds()})
+	case converge.StepUnknown:
+		r.blind = append(r.blind, fmt.Errorf("%s: %w", heading(e), e.Err))
+	}
+}
+
+// notSeen is why steps could not be looked at, or nil.
+func (r *runReport) notSeen() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.blind...)
 }
 
 func (r *runReport) times() []stageTime {

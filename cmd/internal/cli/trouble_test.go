@@ -49,3 +49,30 @@ func TestTroubleIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestAPlanGivesEveryGapItsHint: exit code 4 without a hint helps nobody.
+func TestAPlanGivesEveryGapItsHint(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	r, err := openReport(testStreams(&out, &errs), "text", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	away := gone(machine.Timeout, errors.New("no answer"))
+	for _, step := range []string{"machine/ready", "harden"} {
+		r.Report(converge.Event{Kind: converge.StepUnknown, Stage: "s", Subject: "edge-1", Step: step, Err: fmt.Errorf("ask: %w", away)})
+	}
+	r.Report(converge.Event{Kind: converge.StepPending, Stage: "s", Subject: "edge-2", Step: "harden", Err: away})
+	printError(&errs, r.notSeen())
+	const want = `  edge-1: machine/ready: could not look
+  edge-1: harden: could not look
+  edge-2: harden: after the changes above
+error: reach Proxmox at 10.0.0.3:8006: no answer: no answer
+  edge-1: machine/ready: ask
+  edge-1: harden: ask
+hint: is Proxmox up?
+`
+	if errs.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", errs.String(), want)
+	}
+}

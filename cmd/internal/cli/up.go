@@ -135,6 +135,7 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 	if err != nil {
 		return err
 	}
+	printError(s.Err, report.notSeen())
 	return planOutcome(s, result)
 }
 
