@@ -18,56 +18,43 @@ type Stage struct {
 	Tracks []Track
 }
 
-// Track is the steps of one subject, one after the other. It is made by
-// Observe or Bind.
-type Track struct {
-	subject string
-	steps   []bound
-}
-
-// bound is a step together with what it looks at and, unless it is only
-// observed, with what it changes.
-type bound struct {
-	id    string
-	check func(context.Context) ([]Change, error)
-	apply func(context.Context) error
-}
-
-// Observe makes a track that can only look.
-func Observe[R, W any](subject string, r R, steps ...Step[R, W]) Track {
-	t := Track{subject: subject}
-	for _, s := range steps {
-		t.steps = append(t.steps, bound{id: s.ID(), check: func(ctx context.Context) ([]Change, error) { return s.Check(ctx, r) }})
-	}
-	return t
-}
-
-// Bind makes a track that looks, changes and looks again.
-func Bind[R, W any](subject string, r R, w W, steps ...Step[R, W]) Track {
-	t := Observe(subject, r, steps...)
-	for i, s := range steps {
-		t.steps[i].apply = func(ctx context.Context) error { return s.Apply(ctx, w) }
-	}
-	return t
-}
-
 // Result counts how the steps of a run ended.
 type Result struct {
 	Holds, Changed, Differs, Pending, Unknown, Failed int
 }
 
 // Run goes through the stages in order and ends after the first stage in
-// which a step failed. stop, when closed, lets the steps that run finish and
+// which a step failed, with a *StepError for each that did. stop, when closed, lets the steps that run finish and
 // begins no other. Tracks made by Observe are only looked at, to the end.
 func Run(ctx context.Context, stop <-chan struct{}, reporter Reporter, stages ...Stage) (Result, error) {
 	r := run{reporter: reporter, stop: stop, open: map[string]bool{}}
 	for _, s := range stages {
 		if err := r.stage(ctx, s); err != nil {
-			return r.result, fmt.Errorf("%s: %w", s.Name, err)
+			return r.result, err
 		}
 	}
 	return r.result, nil
 }
+
+// StepError is a step that failed, and where. Run joins those of one stage.
+type StepError struct {
+	Subject, Step string // either may be empty
+	Err           error
+}
+
+// Place names the subject and the step, as far as there are any.
+func (e *StepError) Place() string {
+	if e.Subject == "" || e.Step == "" {
+		return e.Subject + e.Step
+	}
+	return e.Subject + ": " + e.Step
+}
+
+// Error gives the place and the cause.
+func (e *StepError) Error() string { return e.Place() + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *StepError) Unwrap() error { return e.Err }
 
 // ErrStopped is a run that ended early because the user asked for it.
 var ErrStopped = errors.New("stopped between two steps, as asked")
@@ -101,10 +88,7 @@ func (r *run) track(ctx context.Context, stage string, t Track) error {
 		}
 		tell := teller{run: r, stage: stage, subject: t.subject, step: b.id, started: time.Now()}
 		if err := tell.do(withWaiting(ctx, tell.waiting), b); err != nil {
-			if t.subject == "" {
-				return fmt.Errorf("%s: %w", b.id, err)
-			}
-			return fmt.Errorf("%s: %s: %w", t.subject, b.id, err)
+			return &StepError{Subject: t.subject, Step: b.id, Err: err}
 		}
 	}
 	return nil

@@ -159,6 +159,10 @@ func TestFailuresEndTheRunAfterTheirStage(t *testing.T) {
 			if !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
 			}
+			var failed *StepError
+			if !errors.As(err, &failed) || failed.Place() != "n1: set/a" || err.Error() != "n1: set/a: "+failed.Err.Error() {
+				t.Errorf("the error does not say where: %v", err)
+			}
 			if got.Failed != 1 || got.Changed != 1 {
 				t.Errorf("result %+v: the other track of the stage finishes, nothing else runs", got)
 			}
