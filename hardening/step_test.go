@@ -147,6 +147,9 @@ func TestWhatTheAgentRefusesIsTold(t *testing.T) {
 		text  string
 	}{
 		{"another is pending", func(h *fakeHost) { h.applyErr = exit(5) }, nil, "another change"},
+		{"full disk", func(h *fakeHost) {
+			h.applyErr = &machine.ExitError{Command: "apply", Code: 1, Stderr: "write /var/lib/k3sedge/x: no space left on device"}
+		}, nil, "df -h"},
 		{"invalid", func(h *fakeHost) { h.applyErr = exit(1) }, nil, "--check"},
 		{"lost for good", func(h *fakeHost) {
 			h.applyErr = &machine.UnreachableError{State: machine.Lost}

@@ -74,6 +74,8 @@ func (t transact) apply(ctx context.Context, h machine.Host, back time.Time) err
 	switch {
 	case errors.As(err, &exit) && exit.Code == exitPending:
 		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "another change of this host waits for its confirmation; run `k3sedge harden` again in %s", t.policy.Window)
+	case errors.As(err, &exit) && exit.NoRoom():
+		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "make room on %s (`df -h` there), then run the same command again", t.policy.Node)
 	case errors.As(err, &exit):
 		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "the agent refused it or took it back; `k3sedge harden --check` shows the state of %s", t.policy.Node)
 	case err != nil:
@@ -183,6 +185,8 @@ func (t transact) confirm(ctx context.Context, s machine.Session, back time.Time
 		return nil
 	case end != "":
 		return machine.WithHint(fmt.Errorf("%w: %w", ErrWentBack, err), "run `k3sedge harden` again")
+	case exit != nil && exit.NoRoom():
+		return machine.WithHint(err, "make room on %s (`df -h` there); it goes back by itself at %s; then run `k3sedge harden` again", t.policy.Node, clock(back))
 	}
 	return machine.WithHint(err, "%s goes back by itself at %s; then run `k3sedge harden` again", t.policy.Node, clock(back))
 }

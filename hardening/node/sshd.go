@@ -148,12 +148,13 @@ var plainInclude = regexp.MustCompile(`(?i)^include([ \t]+[a-z0-9/_.*-]+)+$`)
 // in: as a Match block, or by including a file that we would not find. It does
 // not parse, so that nothing that sshd parses otherwise can slip through.
 func mayVary(line string) bool {
-	line = strings.ToLower(strings.Trim(line, " \t\r\n"))
+	line = strings.ToLower(strings.Trim(line, blanks))
+	bare := strings.ReplaceAll(line, `"`, "") // mat"ch" is a keyword too
 	switch {
 	case strings.HasPrefix(line, "#"):
 		return false
-	case strings.Contains(line, "include"):
+	case strings.Contains(bare, "include"):
 		return !plainInclude.MatchString(line)
 	}
-	return strings.Contains(line, "match")
+	return strings.Contains(bare, "match")
 }

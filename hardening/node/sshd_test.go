@@ -76,7 +76,7 @@ func TestMayVary(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
 		"": false, "Port 22": false, " \t# Match all": false, "#Match all": false,
-		"Match all": true, "\tMATCH=all": true, "Match": true, `"Match" all`: true, "\vMatch all": true, "Banner /match": true,
+		"Match all": true, "\tMATCH=all": true, "Match": true, `"Match" all`: true, `mat"ch"all`: true, `#"Match"`: false, "\vMatch all": true, "Banner /match": true,
 		"Include /etc/ssh/sshd_config.d/*.conf\r\n": false, "include a.conf\tb/*.conf": false, "Include /etc/ssh/match.d/*": false,
 		"Include": true, `Include "a b"`: true, "Include=x": true, "Include [!a].conf": true, "Include a # b": true, "Include {a,b}": true, `"Include" x`: true,
 	} {

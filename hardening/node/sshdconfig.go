@@ -150,19 +150,41 @@ func matching(files configFiles, dir, part string) ([]string, error) {
 	return out, nil
 }
 
+// blanks separate words for sshd.
+const blanks = " \t\r\n"
+
 // splitDirective reads one line: a keyword, an optional "=", arguments that
 // may be quoted, a comment. The keyword is "" where there is none.
 func splitDirective(line string) (key string, args []string) {
-	line = strings.TrimSpace(line)
-	end := strings.IndexAny(line, " \t=\"")
-	if end < 0 {
-		end = len(line)
+	word, rest := cutKeyword(strings.TrimRight(line, blanks+"\f"))
+	if word == "" {
+		word, rest = cutKeyword(rest) // what stood before it was indentation
 	}
-	key = canonicalKey(line[:end])
-	if key == "" || key[0] == '#' {
+	if word == "" || word[0] == '#' || strings.ContainsAny(word, blanks) {
 		return "", nil
 	}
-	return key, splitArgs(strings.TrimPrefix(strings.TrimLeft(line[end:], " \t"), "="))
+	return canonicalKey(word), splitArgs(rest)
+}
+
+// cutKeyword takes the first word off a line as sshd's strdelim does: a
+// keyword may stand in quotes, or even end in them.
+func cutKeyword(s string) (word, rest string) {
+	i := strings.IndexAny(s, blanks+`"=`)
+	if i < 0 {
+		return s, ""
+	}
+	if s[i] == '"' {
+		quoted, after, closed := strings.Cut(s[i+1:], `"`)
+		if !closed {
+			return "", "" // sshd passes over the line
+		}
+		return s[:i] + quoted, strings.TrimLeft(after, blanks)
+	}
+	rest = strings.TrimLeft(s[i+1:], blanks)
+	if s[i] != '=' && strings.HasPrefix(rest, "=") {
+		rest = strings.TrimLeft(rest[1:], blanks)
+	}
+	return s[:i], rest
 }
 
 // splitArgs splits at blanks outside quotes, up to a comment.

@@ -93,6 +93,16 @@ func TestSplitDirective(t *testing.T) {
 		"PubkeyAcceptedKeyTypes x":   {"pubkeyacceptedalgorithms", "x"},
 		"SkeyAuthentication yes\r\n": {"kbdinteractiveauthentication", "yes"},
 		"UsePAM":                     {"usepam"},
+		`"Match" User a`:             {"match", "User", "a"},
+		`Mat"ch"all`:                 {"match", "all"},
+		`""Port 22`:                  {"port", "22"},
+		"=Port 22":                   {"port", "22"},
+		" = Port 22\f":               {"port", "22"},
+		"==Port 22":                  nil,
+		`"Port 22`:                   nil,
+		`"a b" c`:                    nil,
+		`"Port"=22`:                  {"port", "=22"},
+		"Port = =22":                 {"port", "=22"},
 	} {
 		key, args := splitDirective(line)
 		var have []string
@@ -115,6 +125,7 @@ func (f oneFile) list(string) ([]string, error) { return nil, nil }
 func FuzzConfigWalk(f *testing.F) {
 	f.Add("Include x\nMatch User a\nBanner \"a b\n'")
 	f.Add("Port=\\\n=\n\" \"\n")
+	f.Add("mat\"ch\"all\n\"match\"\n=match")
 	f.Add("Include \"a\"\n\tmatch=all")
 	f.Fuzz(func(t *testing.T, content string) {
 		w := configWalk{files: oneFile(content)}
