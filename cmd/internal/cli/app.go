@@ -85,8 +85,13 @@ func command(c cli.Command, arguments, examples string) *cli.Command {
 
 // wantArgs refuses a wrong number of arguments with the command's usage.
 func wantArgs(c *cli.Context, least, most int) error {
-	if n := c.NArg(); n < least || n > most {
-		return usagef(fmt.Sprintf("usage: k3sedge %s %s", c.Command.Name, c.Command.ArgsUsage), "%s: %d arguments given", c.Command.Name, n)
+	n := c.NArg()
+	usage := strings.TrimSpace(fmt.Sprintf("usage: k3sedge %s [flags] %s", c.Command.Name, c.Command.ArgsUsage))
+	switch {
+	case n > most:
+		return usagef(usage, "%s: %q is one argument too many", c.Command.Name, c.Args().Get(most))
+	case n < least:
+		return usagef(usage, "%s: an argument is missing", c.Command.Name)
 	}
 	return nil
 }

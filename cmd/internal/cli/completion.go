@@ -13,6 +13,7 @@ var completions embed.FS
 func newCompletionCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "completion", Usage: "print the completion script of a shell",
+		Description:  "Offers the commands and flags of k3sedge when you press Tab.",
 		Action:       func(c *cli.Context) error { return runCompletion(c, s) },
 		BashComplete: func(*cli.Context) { fmt.Fprintln(s.Out, "bash\nzsh\nfish") },
 	}, "bash|zsh|fish", `source <(k3sedge completion bash)

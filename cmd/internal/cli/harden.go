@@ -12,6 +12,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // hardenOptions are the flags of `k3sedge harden`.
@@ -127,7 +128,7 @@ func auditOutcome(s Streams, audits []audited, severity hardening.Severity) erro
 	for _, a := range audits {
 		switch {
 		case a.Err != nil:
-			blind = append(blind, fmt.Errorf("%s: %w", a.Node, a.Err))
+			blind = append(blind, fmt.Errorf("%s: %w", a.Node, hinted(a)))
 			code = max(code, exitUnknown)
 		case len(a.With(hardening.Unknown)) > 0:
 			code = max(code, exitUnknown)
@@ -143,6 +144,15 @@ func auditOutcome(s Streams, audits []audited, severity hardening.Severity) erro
 		return nil
 	}
 	return outcome(code)
+}
+
+// hinted is why a node could not be looked at, with what to try where nobody
+// nearer to the cause has said so.
+func hinted(a audited) error {
+	if hintOf(a.Err) != "" {
+		return a.Err
+	}
+	return machine.WithHint(a.Err, "see whether you can log in to %s by hand and use sudo there, then run it again", a.Node)
 }
 
 func writeAuditText(s Streams, audits []audited) error {
@@ -172,7 +182,7 @@ func writeAuditJSON(s Streams, audits []audited) error {
 				Node  string `json:"node"`
 				Error string `json:"error"`
 				Hint  string `json:"hint,omitempty"`
-			}{a.Node, a.Err.Error(), hintOf(a.Err)})
+			}{a.Node, a.Err.Error(), hintOf(hinted(a))})
 			continue
 		}
 		doc.Nodes = append(doc.Nodes, a.Report)

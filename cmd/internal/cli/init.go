@@ -146,26 +146,40 @@ func nth(p netip.Prefix, n int) netip.Addr {
 
 var errNoIdentity = errors.New("no SSH key found in ~/.ssh")
 
+// keyFile is where a private key is, and how the cluster's file names it.
+type keyFile struct{ path, name string }
+
+// keyFiles are the places of the user's key pair, the first that exists counts.
+func (o *initOptions) keyFiles() ([]keyFile, error) {
+	if o.identity != "" {
+		// A relative path in the file would start at the folder of the file.
+		path, err := filepath.Abs(o.identity)
+		return []keyFile{{path, path}}, err
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, fmt.Errorf("find the home folder: %w", err)
+	}
+	var files []keyFile
+	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
+		files = append(files, keyFile{filepath.Join(home, ".ssh", name), "~/.ssh/" + name})
+	}
+	return files, nil
+}
+
 // keys finds the user's key pair.
 func (o *initOptions) keys() error {
-	candidates := []string{o.identity}
-	if o.identity == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return fmt.Errorf("find the home folder: %w", err)
-		}
-		candidates = nil
-		for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
-			candidates = append(candidates, filepath.Join(home, ".ssh", name))
-		}
+	files, err := o.keyFiles()
+	if err != nil {
+		return err
 	}
-	for _, path := range candidates {
-		if _, err := os.Stat(path + ".pub"); err != nil {
+	for _, f := range files {
+		if _, err := os.Stat(f.path + ".pub"); err != nil {
 			continue
 		}
-		o.write.AuthorizedKeys = []string{"file:" + path + ".pub"}
-		if _, err := os.Stat(path); err == nil {
-			o.write.Identities = []string{path}
+		o.write.AuthorizedKeys = []string{"file:" + f.name + ".pub"}
+		if _, err := os.Stat(f.path); err == nil {
+			o.write.Identities = []string{f.name}
 		} else {
 			o.write.Agent = true // only the public half is here: an agent or a hardware key has the other
 		}

@@ -49,5 +49,10 @@ func (d stateDir) lock(what string) (release func(), err error) {
 	if _, err := fmt.Fprintf(f, "k3sedge %s, process %d\n", what, os.Getpid()); err != nil {
 		return nil, fmt.Errorf("write the lock: %w", errors.Join(err, f.Close()))
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		// Not by closing alone: a program that is just being started still
+		// holds the file, too.
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }

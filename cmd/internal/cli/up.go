@@ -29,7 +29,7 @@ Ctrl-C once finishes the running step; twice stops at once.`,
 		Flags: []cli.Flag{
 			fileFlag(), outputFlag("`FORMAT` of progress and result"),
 			switchFlag("plan", "look, change nothing, print what would change (exit code 3 if anything)"),
-			&cli.DurationFlag{Name: "wait", Value: firstLogin, Usage: "how long a machine may take to its first login, a `DURATION` such as 10m"},
+			&cli.DurationFlag{Name: "wait", Value: firstLogin, DefaultText: "5m", Usage: "how long a machine may take to its first login, a `DURATION` such as 10m"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {

@@ -21,7 +21,8 @@ type versionInfo struct {
 func newVersionCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "version", Usage: "print version, commit and platform",
-		Flags: []cli.Flag{outputFlag("`FORMAT` of the answer")},
+		Description: "Says which k3sedge this is: tell it when you report a problem.",
+		Flags:       []cli.Flag{outputFlag("`FORMAT` of the answer")},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
