@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -74,6 +75,12 @@ func (e *ExitError) Error() string {
 	}
 	return s
 }
+
+// noRoomText is how the C library and Go name a full disk.
+var noRoomText = regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`)
+
+// NoRoom reports that the command complained of a full disk.
+func (e *ExitError) NoRoom() bool { return noRoomText.MatchString(e.Stderr) }
 
 // hinted is an error with the words that help to mend it.
 type hinted struct {

@@ -25,6 +25,21 @@ func TestErrorsSay(t *testing.T) {
 	}
 }
 
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	for stderr, want := range map[string]bool{
+		"install: error writing '/x': No space left on device": true,
+		"write /x: no space left on device\n":                  true,
+		"tee: /x: Disk quota exceeded":                         true,
+		"sshd -t: line 3":                                      false,
+		"":                                                     false,
+	} {
+		if got := (&ExitError{Stderr: stderr}).NoRoom(); got != want {
+			t.Errorf("%q: %v", stderr, got)
+		}
+	}
+}
+
 func TestStateAndHintSurviveWrapping(t *testing.T) {
 	t.Parallel()
 	err := fmt.Errorf("outer: %w", WithHint(&UnreachableError{State: Timeout, Err: io.EOF}, "look at %s", "it"))

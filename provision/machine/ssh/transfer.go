@@ -127,9 +127,18 @@ func (u *upload) write(ctx context.Context) (string, error) {
 		err = errShort
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return "", fmt.Errorf("write %s: %w", file, err)
+		return "", u.mayBeFull(fmt.Errorf("write %s: %w", file, err), home)
 	}
 	return file, nil
+}
+
+// mayBeFull names the usual reason of a failure for which SFTP has no word.
+func (u *upload) mayBeFull(err error, home string) error {
+	var status *sftp.StatusError
+	if !errors.As(err, &status) || status.FxCode() != sftp.ErrSSHFxFailure {
+		return err
+	}
+	return machine.WithHint(err, "most often the disk is full: make room on %s (`df -h %s` there), then run the same command again", u.link.cfg.name(), home)
 }
 
 // content stops an upload that nobody waits for any more. Its length, which

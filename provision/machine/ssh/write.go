@@ -137,6 +137,9 @@ func (h *Host) put(ctx context.Context, f machine.File, parents string) error {
 			return refused
 		}
 	}
+	if exit != nil && exit.NoRoom() {
+		return machine.WithHint(err, "make room on %s (`df -h %s` there), then run the same command again", h.cfg.name(), path.Dir(f.Path))
+	}
 	return err
 }
 
