@@ -109,10 +109,15 @@ func (h *hands) createSomewhere(ctx context.Context) error {
 			return machine.WithHint(errRangeFull, "widen provider.proxmox.vmids (now %d to %d)", h.settings.VMIDs.First, h.settings.VMIDs.Last)
 		}
 		journaled, made := h.acts.vmid(h.node.Name)
-		known := made && journaled == id
+		known, asked := made && journaled == id, h.acts.unanswered(h.node.Name, id)
 		err := h.create(ctx, id)
 		if !isTaken(err) {
 			return err
+		}
+		if asked {
+			if err := h.awaitUnseen(ctx, id, err); err != nil {
+				return err
+			}
 		}
 		if s, look := h.inspect(ctx, id); look == nil && s.Present {
 			h.forget()
@@ -123,6 +128,25 @@ func (h *hands) createSomewhere(ctx context.Context) error {
 		}
 		taken[id] = true
 	}
+}
+
+// awaitUnseen waits until it can be told whose a VM is that is there and may
+// be ours: Proxmox adds a VM to its pool last of all, so that a token whose
+// rights hang on the pool is refused every look until then.
+func (h *hands) awaitUnseen(ctx context.Context, id int, taken error) error {
+	wait := converge.Wait{What: fmt.Sprintf("VM %d, which an earlier run asked for", id), Every: h.tasks.every, Limit: 5 * time.Minute, Cause: "a large image, or a slow storage"}
+	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		s, err := h.inspect(ctx, id)
+		var answer *APIError
+		if errors.As(err, &answer) {
+			return false, "not to be seen yet", nil
+		}
+		return err == nil && !s.Busy, "being made", err
+	})
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return machine.WithHint(errors.Join(taken, err), "see in Proxmox whether its task qmcreate %d still runs, and run the same command again when it has ended; if VM %d is a stranger's, remove .k3sedge/journal.jsonl", id, id)
 }
 
 func (h *hands) create(ctx context.Context, id int) error {

@@ -148,17 +148,43 @@ func (j *journal) open(node string) []act {
 func (j *journal) vmid(node string) (id int, made bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	failed := map[string]bool{}
+	for _, a := range j.acts {
+		if a.State == actFailed {
+			failed[a.ID] = true
+		}
+	}
 	for _, a := range j.acts {
 		switch {
-		case a.Node != node:
+		case a.Node != node || failed[a.ID]:
 		case a.Verb == verbDestroy && a.State == actDone:
 			id, made = 0, false
 		case a.Verb != verbCreate, made && a.VMID == id:
-		case a.State == actFailed && a.VMID == id:
-			id = 0
-		case a.State != actFailed:
+		default:
 			id, made = a.VMID, a.State == actDone
 		}
 	}
 	return id, made
+}
+
+// unanswered says whether Proxmox was asked to make the node's VM under this
+// number and nobody read its answer, so that it may be making it.
+func (j *journal) unanswered(node string, id int) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	asked := map[string]bool{}
+	for _, a := range j.acts {
+		if a.Node != node || a.VMID != id {
+			continue
+		}
+		switch {
+		case a.Verb == verbCreate && a.State == actIntent:
+			asked[a.ID] = true
+		case a.Verb == verbCreate && a.State == actFailed:
+			delete(asked, a.ID)
+		case a.Verb == verbCreate, a.Verb == verbDestroy && a.State == actDone:
+			clear(asked) // an answer for this number is one for all
+		}
+	}
+	return len(asked) > 0
 }

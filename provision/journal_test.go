@@ -63,6 +63,7 @@ func TestJournalIsReadAgain(t *testing.T) {
 func TestJournalFollowsAVM(t *testing.T) {
 	t.Parallel()
 	j, _ := newJournal(t)
+	id := ""
 	for _, tt := range []struct {
 		act  act
 		id   int
@@ -72,6 +73,7 @@ func TestJournalFollowsAVM(t *testing.T) {
 		{act{Verb: verbCreate, VMID: 9001, State: actFailed}, 0, false},
 		{act{Verb: verbCreate, VMID: 9002, State: actIntent}, 9002, false},
 		{act{Verb: verbCreate, VMID: 9002, State: actDone}, 9002, true},
+		{act{Verb: verbStart, VMID: 9002, State: actIntent}, 9002, true},
 		{act{Verb: verbStart, VMID: 9002, State: actFailed}, 9002, true},
 		{act{Verb: verbCreate, VMID: 9002, State: actIntent}, 9002, true},
 		{act{Verb: verbCreate, VMID: 9002, State: actFailed}, 9002, true},
@@ -80,10 +82,38 @@ func TestJournalFollowsAVM(t *testing.T) {
 		{act{Verb: verbDestroy, VMID: 9003, State: actIntent}, 9003, true},
 		{act{Verb: verbDestroy, VMID: 9003, State: actDone}, 0, false},
 	} {
-		tt.act.ID, tt.act.Node = j.newID(), "a"
+		if tt.act.State == actIntent {
+			id = j.newID()
+		}
+		tt.act.ID, tt.act.Node = id, "a"
 		write(t, j, tt.act)
 		if id, made := j.vmid("a"); id != tt.id || made != tt.made {
 			t.Errorf("after %s %s: %d, %v", tt.act.Verb, tt.act.State, id, made)
+		}
+	}
+}
+
+func TestJournalKnowsARequestWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	j, _ := newJournal(t)
+	for _, tt := range []struct {
+		id, state string
+		vmid      int
+		want      bool
+	}{
+		{"1", actIntent, 9001, true},
+		{"2", actIntent, 9001, true},
+		{"2", actFailed, 9001, true}, // the second request was refused, the first may go on
+		{"3", actIntent, 9002, true},
+		{"4", actIntent, 9001, true},
+		{"4", actStarted, 9001, false}, // the number was free: the first has made nothing
+	} {
+		write(t, j, act{ID: tt.id, Node: "a", Verb: verbCreate, VMID: tt.vmid, State: tt.state})
+		if got := j.unanswered("a", 9001); got != tt.want {
+			t.Errorf("after %s %s: %v", tt.id, tt.state, got)
+		}
+		if j.unanswered("b", 9001) {
+			t.Error("another node's request is unanswered")
 		}
 	}
 }

@@ -146,3 +146,60 @@ func TestStillBeingMade(t *testing.T) {
 		})
 	}
 }
+
+// killWhileMaking kills a run at a point while Proxmox makes the first node's VM.
+func killWhileMaking(t *testing.T, o fakepve.Options, point string) *world {
+	t.Helper()
+	w := newWorld(t, o)
+	w.cluster.Nodes = w.cluster.Nodes[:1]
+	if err := w.pve.Fault(fakepve.Fault{Method: "POST", Path: `^/nodes/pve/qemu$`, Kind: fakepve.TaskSlow, Delay: slow, Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.beforeAct = func(at string) error {
+		if at == point {
+			return errKilled
+		}
+		return nil
+	}
+	if _, _, err := w.up(); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	w.beforeAct = nil
+	return w
+}
+
+// TestTaskThatCannotBeLookedAtIsNotForgotten meets a Proxmox that answers with
+// an error when it is asked how the task of a killed run goes.
+func TestTaskThatCannotBeLookedAtIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403, 500, 596} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			w := killWhileMaking(t, fakepve.Options{}, "wait qmcreate")
+			if err := w.pve.Fault(fakepve.Fault{Path: "/tasks/.*/status$", Kind: fakepve.Error, Status: status, Message: "no", Count: 3}); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := w.up(); err == nil {
+				t.Error("a task that could not be looked at was taken for one that is gone")
+			}
+			w.pve.ClearFaults()
+			w.mustUp()
+			if got := w.vms(); !maps.Equal(got, map[int]string{9000: "edge-1"}) {
+				t.Errorf("VMs are %v", got)
+			}
+		})
+	}
+}
+
+// TestUnseenVMIsNotMadeTwice has a token whose rights hang on the pool, which
+// Proxmox adds a VM to when all else is done: until then it may not even be
+// looked at, and the run that asked for it was killed before the answer.
+func TestUnseenVMIsNotMadeTwice(t *testing.T) {
+	t.Parallel()
+	sample := newWorld(t, fakepve.Options{}).cluster.Provider.Proxmox
+	w := killWhileMaking(t, fakepve.Options{Access: granted(*sample, 9)}, "after create")
+	w.mustUp()
+	if got := w.vms(); !maps.Equal(got, map[int]string{9000: "edge-1"}) {
+		t.Errorf("VMs are %v", got)
+	}
+}

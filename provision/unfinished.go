@@ -27,12 +27,11 @@ func finish(ctx context.Context, h *hands) error {
 		}
 		err := h.settle(ctx, a)
 		var failed *TaskError
-		var answer *APIError
 		switch {
 		case err == nil:
 		case errors.As(err, &failed):
 			converge.Waiting(ctx, "an earlier run's task failed and is done again", failed.Exit)
-		case errors.As(err, &answer), errors.Is(err, errUPID): // Proxmox does not know it any more
+		case isUnseen(err), errors.Is(err, errUPID): // Proxmox does not know it any more
 			a.State = actFailed
 			if err := h.journal.record(a); err != nil {
 				return err

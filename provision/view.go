@@ -15,6 +15,7 @@ import (
 type history interface {
 	open(node string) []act
 	vmid(node string) (id int, made bool)
+	unanswered(node string, id int) bool
 }
 
 // view is what the steps of one node look through. It remembers what it saw
