@@ -20,8 +20,14 @@ type Doomed struct {
 }
 
 // DestroyPlan lists the cluster's VMs, those of nodes that are no longer in
-// the inventory too. The image on its storage stays.
+// the inventory too. The image on its storage stays. What a killed run began
+// is waited for: a VM that is being made cannot be recognized yet.
 func (p *Proxmox) DestroyPlan(ctx context.Context) ([]Doomed, error) {
+	for _, n := range p.cfg.Cluster.Nodes {
+		if err := p.awaitEarlier(ctx, n); err != nil {
+			return nil, fmt.Errorf("wait for what an earlier run began for node %s: %w", n.Name, err)
+		}
+	}
 	vms, err := p.api.VMs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the VMs: %w", err)
@@ -40,6 +46,18 @@ func (p *Proxmox) DestroyPlan(ctx context.Context) ([]Doomed, error) {
 		}
 	}
 	return doomed, nil
+}
+
+func (p *Proxmox) awaitEarlier(ctx context.Context, n inventory.Node) error {
+	h := p.outside(n, nil)
+	if err := finish(ctx, h); err != nil {
+		return err
+	}
+	s, err := h.look(ctx)
+	if err == nil && s.Busy {
+		err = h.awaitUnlock(ctx, s.VMID)
+	}
+	return err
 }
 
 // doom judges one VM of our range.

@@ -84,7 +84,7 @@ func (h *hands) once(ctx context.Context, a act, ask func(context.Context) (UPID
 	}
 	a.Task, a.State = id, actStarted
 	if err := h.journal.record(a); err != nil {
-		return err
+		return fmt.Errorf("task %s goes on in Proxmox: %w", id, err)
 	}
 	return h.settle(ctx, a)
 }

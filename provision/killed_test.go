@@ -203,3 +203,26 @@ func TestUnseenVMIsNotMadeTwice(t *testing.T) {
 		t.Errorf("VMs are %v", got)
 	}
 }
+
+// TestDestroyWhileBeingMade does not say that there is nothing to destroy
+// while Proxmox still makes what a killed run asked for.
+func TestDestroyWhileBeingMade(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"after create", "wait qmcreate"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			w := killWhileMaking(t, fakepve.Options{}, point)
+			p := w.proxmox()
+			doomed, err := p.DestroyPlan(t.Context())
+			if err != nil || len(doomed) != 1 || doomed[0].VMID != 9000 {
+				t.Fatalf("%+v, %v", doomed, err)
+			}
+			if err := p.Destroy(t.Context(), doomed); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.vms(); len(got) != 0 {
+				t.Errorf("left: %v", got)
+			}
+		})
+	}
+}
