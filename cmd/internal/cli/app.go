@@ -11,6 +11,7 @@ import (
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, s Streams) int {
+	s.Err = s.screen()
 	app := newApp(s)
 	err := app.RunContext(ctx, flagsFirst(app, args))
 	printError(s.Err, err)

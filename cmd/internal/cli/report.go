@@ -14,7 +14,9 @@ import (
 type runReport struct {
 	show converge.Reporter
 	file *os.File
-	live *liveReporter // nil unless Err is a terminal
+
+	screen *screen
+	live   *liveReporter // nil unless Err is a terminal
 
 	mu     sync.Mutex
 	stages []stageTime
@@ -30,12 +32,13 @@ type stageTime struct {
 // openReport picks the reporter for the output and the terminal. With a state
 // folder the events are kept there as run.jsonl.
 func openReport(s Streams, output string, dir stateDir) (*runReport, error) {
-	r := &runReport{}
+	r := &runReport{screen: s.screen()}
 	switch {
 	case output == "json":
 		r.show = newJSONReporter(s.Out)
 	case s.colour():
-		r.live = newLiveReporter(s.Err, s.Width)
+		r.live = newLiveReporter(r.screen.w, s.Width)
+		r.screen.show(r.live)
 		r.show = r.live
 	default:
 		r.show = newPlainReporter(s.Err)
@@ -85,6 +88,7 @@ func (r *runReport) times() []stageTime {
 
 func (r *runReport) close() {
 	if r.live != nil {
+		r.screen.show(nil)
 		r.live.Close()
 	}
 	if r.file != nil {

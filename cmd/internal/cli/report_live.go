@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -24,6 +25,8 @@ type liveReporter struct {
 	running []liveStep
 	drawn   int // moving lines on the screen
 	frame   int
+	asking  bool   // a question stands on the screen: nothing moves until its line ends
+	kept    string // lines for then
 }
 
 type liveStep struct {
@@ -65,8 +68,20 @@ func (r *liveReporter) Close() {
 	r.ended.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running = nil
+	r.running, r.asking = nil, false
 	r.draw("")
+}
+
+// Write puts the words of others above the moving lines. A line without its
+// end is a question, which must not be wiped out before it is answered.
+func (r *liveReporter) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = io.WriteString(r.w, r.wipe())
+	n, err := r.w.Write(p)
+	r.asking = !bytes.HasSuffix(p, []byte("\n"))
+	r.draw("")
+	return n, err
 }
 
 // Report shows the event.
@@ -123,16 +138,27 @@ func (r *liveReporter) find(e converge.Event) *liveStep {
 
 // draw replaces the moving lines by text, which stays, and the moving lines anew.
 func (r *liveReporter) draw(text string) {
-	var b strings.Builder
-	if r.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", r.drawn)
+	r.kept += text
+	if r.asking {
+		return
 	}
-	b.WriteString(text)
+	var b strings.Builder
+	b.WriteString(r.wipe() + r.kept)
 	for _, s := range r.running {
 		b.WriteString(r.line(s) + "\n")
 	}
-	r.drawn = len(r.running)
+	r.drawn, r.kept = len(r.running), ""
 	_, _ = io.WriteString(r.w, b.String()) // a terminal that went away must not end the run
+}
+
+// wipe takes the moving lines off the screen.
+func (r *liveReporter) wipe() string {
+	if r.drawn == 0 {
+		return ""
+	}
+	lines := r.drawn
+	r.drawn = 0
+	return fmt.Sprintf("\x1b[%dA\r\x1b[J", lines)
 }
 
 func (r *liveReporter) line(s liveStep) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,40 @@ func TestLiveReporterLeavesNoMovingLine(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "changing power, iso") {
 		t.Errorf("what was changed is not told: %q", out.String())
+	}
+}
+
+// TestLiveReporterLeavesTheWordsOfOthers is Ctrl-C and the question for a
+// passphrase while lines move.
+func TestLiveReporterLeavesTheWordsOfOthers(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	s := testStreams(&out, &errs)
+	s.Width = func() int { return 60 }
+	s.Err = s.screen()
+	r, err := openReport(s, "text", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := events()
+	r.Report(all[0])
+	r.Report(all[1])
+	const wiped = "\x1b[1A\r\x1b[J"
+	fmt.Fprintln(s.Err, "finishing this step")
+	fmt.Fprint(s.Err, "passphrase: ")
+	r.Report(all[2])
+	r.live.mu.Lock()
+	asked := errs.String()
+	r.live.mu.Unlock()
+	if !strings.Contains(asked, wiped+"finishing this step\n") || !strings.HasSuffix(asked, wiped+"passphrase: ") {
+		t.Errorf("in the middle: %q", asked)
+	}
+	fmt.Fprintln(s.Err)
+	r.close()
+	fmt.Fprint(s.Err, "the end")
+	rest := strings.TrimPrefix(errs.String(), asked)
+	if !strings.HasPrefix(rest, "\n") || !strings.Contains(rest, "changing power, iso") || !strings.HasSuffix(rest, wiped+"the end") {
+		t.Errorf("afterwards: %q", rest)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/term"
 )
@@ -74,4 +75,39 @@ func (s Streams) colour() bool {
 	no, _ := s.Getenv("NO_COLOR")
 	dumb, _ := s.Getenv("TERM")
 	return s.Width() > 0 && no == "" && dumb != "dumb"
+}
+
+// screen is Err with a live display on it at times: what is written then goes
+// through the display, which would wipe it out otherwise.
+type screen struct {
+	w io.Writer
+
+	mu   sync.Mutex
+	live io.Writer
+}
+
+// screen is the one behind Err.
+func (s Streams) screen() *screen {
+	if c, ok := s.Err.(*screen); ok {
+		return c
+	}
+	return &screen{w: s.Err}
+}
+
+// Write writes to the display if there is one.
+func (c *screen) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	to := c.w
+	if c.live != nil {
+		to = c.live
+	}
+	c.mu.Unlock()
+	return to.Write(p)
+}
+
+// show hands the screen to a display; nil takes it back.
+func (c *screen) show(live io.Writer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = live
 }
