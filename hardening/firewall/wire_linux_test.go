@@ -137,7 +137,27 @@ func newWire(t *testing.T) *wire {
 			_ = unix.Close(fd)
 		}
 	})
+	w.awaitBothFamilies(t)
 	return w
+}
+
+// awaitBothFamilies waits until the node, still without rules, takes in
+// packets: IPv6 begins a moment after its link came up.
+func (w *wire) awaitBothFamilies(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		v4, v6 := false, false
+		probes := w.probes(150)
+		seen := w.exchange(t, probes)
+		for _, p := range probes {
+			v4 = v4 || p.Src.Is4() && seen[p.id()]
+			v6 = v6 || p.Src.Is6() && seen[p.id()]
+		}
+		if v4 && v6 {
+			return
+		}
+	}
+	t.Fatal("the node takes in no packets")
 }
 
 func (w *wire) rawSockets() []int {
