@@ -112,6 +112,8 @@ func (w *world) systemctl(argv []string) (string, bool, error) {
 		u.active = "inactive"
 	case "start":
 		u.active = "active"
+	case "reload-or-restart":
+		w.reloads, u.active = append(w.reloads, name), "active"
 	case "try-reload-or-restart":
 		w.reloads = append(w.reloads, name)
 	default:

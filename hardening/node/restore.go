@@ -16,7 +16,8 @@ import (
 // takeBack restores all that a transaction touched and writes the result. It
 // may be killed anywhere and run again. Files and the table have to come back,
 // else it fails and the transaction stays pending; what else does not come
-// back is noted.
+// back is noted. One part that fails does not hold up the others: a
+// file that finds no room must not leave sshd with the change.
 func (h Host) takeBack(ctx context.Context, s saved) (facts.Outcome, error) {
 	out := facts.Outcome{ID: s.ID, Result: facts.RolledBack}
 	p, err := h.pending()
@@ -30,12 +31,10 @@ func (h Host) takeBack(ctx context.Context, s saved) (facts.Outcome, error) {
 		return out, err
 	}
 	r := restore{host: h, sameBoot: bootID == s.BootID}
-	if err := errors.Join(r.files(s), r.table(ctx, s)); err != nil {
-		return out, fmt.Errorf("take back %s: %w", s.ID, err)
-	}
+	err = errors.Join(r.files(s), r.table(ctx, s))
 	r.sysctls(s)
 	r.units(ctx, s)
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(err, ctx.Err()); err != nil {
 		return out, fmt.Errorf("take back %s: %w", s.ID, err)
 	}
 	out.Notes = r.notes
@@ -157,7 +156,7 @@ func (r *restore) unit(ctx context.Context, u savedUnit) {
 	switch u.Action {
 	case "reload":
 		if r.sameBoot {
-			r.note(r.host.reload(ctx, u.Name))
+			r.note(r.reload(ctx, u))
 		}
 	case "mask", "disable":
 		if u.Active == "active" {
@@ -178,6 +177,15 @@ func undo(u savedUnit) string {
 		return "disable"
 	}
 	return ""
+}
+
+// reload makes a unit read the restored files. One that ran before runs again:
+// sshd ends when it cannot follow a change, and then only a start brings it back.
+func (r *restore) reload(ctx context.Context, u savedUnit) error {
+	if u.Active == "active" {
+		return r.host.systemctl(ctx, "reload-or-restart", u.Name)
+	}
+	return r.host.reload(ctx, u.Name)
 }
 
 // start starts a unit that the transaction stopped. At boot, waiting for it

@@ -1,0 +1,59 @@
+package node
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// sshd ends itself when it finds, after a reload, that it cannot follow its
+// new configuration. The old one is of no use to a daemon that does not run.
+func TestRollbackStartsAnSSHDThatTheChangeEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	mustApply(t, w.host(), everything("tx1"))
+	w.units["ssh.service"].active = "failed"
+	if _, err := Rollback(t.Context(), w.host(), "tx1"); err != nil {
+		t.Fatal(err)
+	}
+	if have := w.units["ssh.service"].active; have != "active" {
+		t.Errorf("ssh.service is %s", have)
+	}
+}
+
+func TestRollbackStartsNoSSHDThatDidNotRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.units["ssh.service"].active = "inactive" // behind ssh.socket
+	mustApply(t, w.host(), everything("tx1"))
+	if _, err := Rollback(t.Context(), w.host(), "tx1"); err != nil {
+		t.Fatal(err)
+	}
+	if have := w.units["ssh.service"].active; have != "inactive" {
+		t.Errorf("ssh.service is %s", have)
+	}
+}
+
+// A table that does not load must not keep sshd from its old configuration.
+func TestRollbackBringsBackWhatItCan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.state(t)
+	mustApply(t, w.host(), everything("tx1"))
+	w.reloads = nil
+	w.refuse["nft -f -"] = "Error: Could not process rule"
+	if _, err := Rollback(t.Context(), w.host(), "tx1"); err == nil {
+		t.Fatal("the table did not come back, and nobody was told")
+	}
+	if !slices.Contains(w.reloads, "ssh.service") || !w.exists(pendingFile) {
+		t.Errorf("reloaded %q; pending %t", w.reloads, w.exists(pendingFile))
+	}
+	delete(w.refuse, "nft -f -")
+	out, err := Rollback(t.Context(), w.host(), "tx1")
+	if err != nil || out.Result != facts.RolledBack {
+		t.Fatalf("the next attempt: %+v, %v", out, err)
+	}
+	w.same(t, before)
+	w.disarmed(t)
+}
