@@ -150,8 +150,8 @@ func (w *wire) awaitBothFamilies(t *testing.T) {
 		probes := w.probes(150)
 		seen := w.exchange(t, probes)
 		for _, p := range probes {
-			v4 = v4 || p.Src.Is4() && seen[p.id()]
-			v6 = v6 || p.Src.Is6() && seen[p.id()]
+			v4 = v4 || p.Dst == w.nodeV4 && seen[p.id()]
+			v6 = v6 || p.Dst == w.nodeV6 && seen[p.id()]
 		}
 		if v4 && v6 {
 			return
