@@ -14,6 +14,9 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	s.Err = s.screen()
 	app := newApp(s)
 	err := app.RunContext(ctx, flagsFirst(app, args))
+	if s.Restore != nil {
+		s.Restore()
+	}
 	printError(s.Err, err)
 	return codeOf(err)
 }

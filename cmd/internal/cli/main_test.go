@@ -56,7 +56,7 @@ func program() {
 }
 
 // askCanary reads a line like the secret, for which scripts write CANARY.
-func askCanary(context.Context) ([]byte, error) {
+func askCanary() ([]byte, error) {
 	line, err := io.ReadAll(os.Stdin)
 	return bytes.ReplaceAll(bytes.TrimSpace(line), []byte("CANARY"), []byte(canary)), err
 }

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -31,10 +32,22 @@ type nodeProof struct {
 // printProof audits every node once more, from outside of the steps that
 // changed it, and prints the table.
 func (st *site) printProof(ctx context.Context, output string, stages []stageTime) error {
-	p := proof{Kind: "result", Stages: stages}
-	var errs []error
-	for i, a := range st.audit(ctx) {
-		n := st.project.Cluster.Nodes[i]
+	p, errs := newProof(st.project.Cluster.Nodes, st.audit(ctx))
+	p.Stages = stages
+	if output == "json" {
+		errs = append(errs, json.NewEncoder(st.streams.Out).Encode(p))
+	} else {
+		errs = append(errs, p.writeText(st.streams.Out))
+	}
+	return errors.Join(errs...)
+}
+
+// newProof takes the audits, which are in the order of the nodes. An error
+// says why a node does not hold.
+func newProof(nodes []inventory.Node, audits []audited) (p proof, errs []error) {
+	p.Kind = "result"
+	for i, a := range audits {
+		n := nodes[i]
 		count := a.Counts()
 		ok := a.Err == nil && count.Fail == 0 && count.Unknown == 0 && count.Pass > 0
 		p.Nodes = append(p.Nodes, nodeProof{n.Name, string(n.Role), n.Address.String(), ok, count})
@@ -46,23 +59,18 @@ func (st *site) printProof(ctx context.Context, output string, stages []stageTim
 			errs = append(errs, machine.WithHint(err, "k3sedge harden --check names them"))
 		}
 	}
-	if output == "json" {
-		errs = append(errs, json.NewEncoder(st.streams.Out).Encode(p))
-	} else {
-		errs = append(errs, p.writeText(st.streams.Out))
-	}
-	return errors.Join(errs...)
+	return p, errs
 }
 
 func (p proof) writeText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nNODE\tROLE\tADDRESS\tCOMPLIANT\tCONTROLS")
 	for _, n := range p.Nodes {
-		word := "no"
-		if n.Compliant {
-			word = "yes"
+		word, failed := "yes", ""
+		if !n.Compliant {
+			word, failed = "no", fmt.Sprintf(", %d fail, %d unknown", n.Controls.Fail, n.Controls.Unknown)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d pass, %d not applicable\n", n.Name, n.Role, n.Address, word, n.Controls.Pass, n.Controls.NotApplicable)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d pass%s, %d not applicable\n", n.Name, n.Role, n.Address, word, n.Controls.Pass, failed, n.Controls.NotApplicable)
 	}
 	fmt.Fprintln(t, "\nSTAGE\tTIME")
 	for _, s := range p.Stages {

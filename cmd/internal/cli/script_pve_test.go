@@ -83,25 +83,32 @@ func (w *world) startProxmox(ts *testscript.TestScript, noRight bool) {
 		SSH:     inventory.SSH{User: "admin", Port: port},
 		Nodes:   []inventory.Node{{Name: "edge-1", Address: node}},
 	}
-	w.writeProject(ts, c, "")
+	w.writeProject(c, "")
 	ts.Setenv("PVE_URL", w.pve.URL)
 	ts.Setenv("PVE_PIN", w.pve.Pin())
 }
 
 // writeProject writes k3sedge.yaml and a key pair, which is encrypted if
 // there is a passphrase, and returns the public key.
-func (w *world) writeProject(ts *testscript.TestScript, c inventory.Cluster, passphrase string) string {
+func (w *world) writeProject(c inventory.Cluster, passphrase string) string {
 	key, public := sshtest.NewKey(w.t, passphrase)
 	private, err := os.ReadFile(key)
-	ts.Check(err)
+	w.check(err)
 	c.SSH.Identities, c.SSH.AuthorizedKeys = []string{"id"}, []string{"file:id.pub"}
 	inventory.Default(&c)
 	text, err := yaml.Marshal(c)
-	ts.Check(err)
+	w.check(err)
 	for name, content := range map[string][]byte{"id": private, "id.pub": []byte(public + "\n"), "k3sedge.yaml": text} {
-		ts.Check(os.WriteFile(filepath.Join(w.dir, name), content, 0o600))
+		w.check(os.WriteFile(filepath.Join(w.dir, name), content, 0o600))
 	}
 	return public
+}
+
+func (w *world) check(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (p *proxmoxHost) await(ts *testscript.TestScript, method string, path *regexp.Regexp) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"net/netip"
-	"path/filepath"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -42,11 +41,13 @@ func sshdCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	switch {
 	case word == "":
-		w.startNode(ts, "")
+		w.startNode("")
+		w.node.tell(ts)
 	case word == "locked":
-		w.startNode(ts, canary)
+		w.startNode(canary)
+		w.node.tell(ts)
 	case word == "agent" && len(args) == 2:
-		w.node.agent(ts, ts.ReadFile(args[1]))
+		w.node.agent(ts.ReadFile(args[1]))
 	case word == "refuse":
 		w.node.RefuseLogins(1 << 30)
 	case word == "rekey":
@@ -65,10 +66,10 @@ func sshdCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (w *world) startNode(ts *testscript.TestScript, passphrase string) {
+func (w *world) startNode(passphrase string) {
 	w.node = &sshNode{sshtest.Start(w.t)}
 	at, err := netip.ParseAddrPort(w.node.Address)
-	ts.Check(err)
+	w.check(err)
 	c := inventory.Cluster{
 		APIVersion: inventory.APIVersion, Kind: "Cluster", Name: "home", ID: inventory.NewID(),
 		Provider: inventory.Provider{Existing: &inventory.Existing{}},
@@ -76,14 +77,12 @@ func (w *world) startNode(ts *testscript.TestScript, passphrase string) {
 		SSH:      inventory.SSH{User: sshtest.User, Port: int(at.Port())},
 		Nodes:    []inventory.Node{{Name: "edge-1", Address: at.Addr()}},
 	}
-	w.node.Authorize(w.writeProject(ts, c, passphrase))
-	w.node.agent(ts, noAgent)
-	w.node.tell(ts)
-	ts.Setenv("PROJECT", filepath.Join(w.dir, "k3sedge.yaml"))
+	w.node.Authorize(w.writeProject(c, passphrase))
+	w.node.agent(noAgent)
 }
 
 // agent puts a script in the place of the node agent of every architecture.
-func (n *sshNode) agent(ts *testscript.TestScript, script string) {
+func (n *sshNode) agent(script string) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		path, err := agent.Embedded{}.Path(arch)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strconv"
 
 	"github.com/k3sedge/k3sedge/hardening"
@@ -94,7 +93,7 @@ func (st *site) auth(ctx context.Context) *ssh.Auth {
 		}
 		fmt.Fprintf(st.streams.Err, "passphrase of %s: ", path)
 		defer fmt.Fprintln(st.streams.Err)
-		return st.streams.AskSecret(ctx)
+		return st.streams.AskSecret()
 	}
 	return a
 }
@@ -109,7 +108,7 @@ func (st *site) sshConfig(n inventory.Node, auth *ssh.Auth) (ssh.Config, error) 
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(address, "22")
 	}
-	const name = "jump host"
+	const name = "ssh.jump" // no name of a node, which has no dots
 	if err := st.pins.Set(name, address, c.SSH.Jump.HostKey); err != nil {
 		return ssh.Config{}, fmt.Errorf("pin the host key of the jump host: %w", err)
 	}
@@ -165,9 +164,4 @@ func (st *site) close() {
 	for _, g := range st.guests {
 		_ = g.Close() // nothing is left to be lost on a connection
 	}
-}
-
-// name is the cluster's name and where its file stands, for messages.
-func (st *site) name() string {
-	return fmt.Sprintf("%s (%s)", st.project.Cluster.Name, filepath.Dir(string(st.dir)))
 }

@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/term"
 )
@@ -21,42 +19,34 @@ type Streams struct {
 	// Width is the width of the terminal behind Err, 0 when it is none.
 	Width func() int
 	// AskSecret reads a line from the terminal without showing it; it is nil
-	// where there is none. When ctx ends, the terminal is as it was before.
-	AskSecret func(ctx context.Context) ([]byte, error)
+	// where there is none.
+	AskSecret func() ([]byte, error)
+	// Restore, if set, is called at the end: after Ctrl-C at a passphrase,
+	// the terminal would not show any more what is typed.
+	Restore func()
 }
 
 // System returns the streams of this process.
 func System() Streams {
 	s := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.LookupEnv, Width: func() int { return widthOf(os.Stderr) }}
-	if term.IsTerminal(int(os.Stdin.Fd())) {
-		s.AskSecret = askSecret
-	}
-	return s
-}
-
-// askSecret does not wait for the user once ctx has ended, and then shows
-// again what is typed.
-func askSecret(ctx context.Context) ([]byte, error) {
 	terminal := int(os.Stdin.Fd())
 	before, err := term.GetState(terminal)
 	if err != nil {
-		return nil, fmt.Errorf("look at the terminal: %w", err)
+		return s // no terminal
 	}
-	type result struct {
-		secret []byte
-		err    error
+	var asking atomic.Bool
+	s.AskSecret = func() ([]byte, error) {
+		asking.Store(true)
+		defer asking.Store(false)
+		return term.ReadPassword(terminal)
 	}
-	line := make(chan result, 1)
-	go func() {
-		secret, err := term.ReadPassword(terminal)
-		line <- result{secret, err}
-	}()
-	select {
-	case r := <-line:
-		return r.secret, r.err
-	case <-ctx.Done():
-		return nil, errors.Join(context.Cause(ctx), term.Restore(terminal, before))
+	s.Restore = func() {
+		// Only then: a program in the background that sets the terminal is stopped.
+		if asking.Load() {
+			_ = term.Restore(terminal, before) // a terminal that went away needs no care
+		}
 	}
+	return s
 }
 
 func widthOf(f *os.File) int {
