@@ -104,7 +104,8 @@ func without(pins []pin, name string, names ...string) []pin {
 }
 
 // change reads the file again, so that pins of another process survive, and
-// replaces it.
+// replaces it. What is pinned already is not written again: a run that only
+// looks must not get in the way of one that changes pins at the same moment.
 func (p *Pins) change(edit func([]pin) []pin) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,6 +113,9 @@ func (p *Pins) change(edit func([]pin) []pin) error {
 		return err
 	}
 	changed := edit(p.pins)
+	if slices.EqualFunc(changed, p.pins, func(a, b pin) bool { return a.key == b.key && slices.Equal(a.names, b.names) }) {
+		return nil
+	}
 	if err := replaceFile(p.path, formatPins(changed)); err != nil {
 		return fmt.Errorf("write pinned host keys: %w", err)
 	}

@@ -151,6 +151,31 @@ func TestPinsFileIsJudged(t *testing.T) {
 	}
 }
 
+func TestPinsThatHoldAreNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	path, k := filepath.Join(t.TempDir(), "known_hosts"), newKeys(t, 2)
+	p := openPins(t, path)
+	if err := p.Forget("nobody"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("forgetting nothing wrote a file: %v", err)
+	}
+	set(t, p, "edge-1", "10.0.0.1:22", k[0])
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(t, p, "edge-1", "10.0.0.1:22", k[0])
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the same pin was written again: %v", err)
+	}
+	set(t, p, "edge-1", "10.0.0.1:22", k[1])
+	if after, err := os.Stat(path); err != nil || os.SameFile(before, after) {
+		t.Errorf("another key was not written: %v", err)
+	}
+}
+
 // OpenSSH finds in the file what we put there.
 func TestPinsServeOpenSSH(t *testing.T) {
 	t.Parallel()
