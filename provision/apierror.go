@@ -167,11 +167,14 @@ func deniedHint(p inventory.Proxmox, message string) string {
 		strings.Join(grantLines(p, grant{path: path, role: "K3sEdgeExtra", privileges: privileges[:1]}), " && "))
 }
 
-// grantPath names the place where a right on one VM is given: the pool of all
-// of them.
+// grantPath names the place where a right on one VM is given: that of all of
+// them. A role on the VM itself would take away what it has from above.
 func grantPath(p inventory.Proxmox, denied string) string {
-	if strings.HasPrefix(denied, "/vms/") && p.Pool != "" && denied != fmt.Sprintf("/vms/%d", p.Template) {
+	switch {
+	case !strings.HasPrefix(denied, "/vms/"), denied == fmt.Sprintf("/vms/%d", p.Template):
+		return denied
+	case p.Pool != "":
 		return "/pool/" + p.Pool
 	}
-	return denied
+	return "/vms"
 }

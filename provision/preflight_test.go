@@ -163,3 +163,22 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
+
+// TestDeniedGrantsWhereTheOtherRightsAre: in Proxmox a role on a path takes
+// the place of those that hold above it.
+func TestDeniedGrantsWhereTheOtherRightsAre(t *testing.T) {
+	t.Parallel()
+	const vm, template, storage = "Permission check failed (/vms/9000, VM.PowerMgmt)", "Permission check failed (/vms/8000, VM.Clone)", "Permission check failed (/storage/local, Datastore.AllocateSpace|Datastore.Audit)"
+	for _, tc := range []struct{ pool, message, want string }{
+		{"", vm, "pveum acl modify /vms --roles"},
+		{"edge", vm, "pveum acl modify /pool/edge --roles"},
+		{"", template, "pveum acl modify /vms/8000 --roles"},
+		{"edge", template, "pveum acl modify /vms/8000 --roles"},
+		{"edge", storage, "pveum acl modify /storage/local --roles"},
+	} {
+		hint := deniedHint(inventory.Proxmox{Pool: tc.pool, Template: 8000, Token: inventory.Token{ID: "k3sedge@pve!t"}}, tc.message)
+		if !strings.Contains(hint, tc.want) {
+			t.Errorf("pool %q, %s: %q is not in %s", tc.pool, tc.message, tc.want, hint)
+		}
+	}
+}
