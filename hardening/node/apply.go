@@ -26,8 +26,11 @@ const (
 // its window. When any part of it fails, the host is taken back at once.
 func Apply(ctx context.Context, h Host, t facts.Transaction) (facts.Applied, error) {
 	release, err := h.lockFor(ctx, lockPatience)
+	if errors.Is(err, errBusy) {
+		err = errors.Join(ErrPending, err)
+	}
 	if err != nil {
-		return facts.Applied{}, errors.Join(ErrPending, err)
+		return facts.Applied{}, err
 	}
 	defer release()
 	if done, err := h.inTheWay(t.ID); done != nil || err != nil {

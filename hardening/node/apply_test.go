@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -310,4 +311,29 @@ func TestLinksAreRestoredAsLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.same(t, before)
+}
+
+// A way back that the system will not run is none: /var may be mounted noexec.
+func TestApplyRefusesWhereTheKeptAgentCannotRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.noexec = true
+	before := w.state(t)
+	_, err := Apply(t.Context(), w.host(), everything("tx1"))
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(fmt.Sprint(err), agentFile) {
+		t.Errorf("error: %v", err)
+	}
+	w.same(t, before)
+	w.disarmed(t)
+}
+
+// Only a transaction is in the way; a lock that cannot be had for another
+// reason must not read as one, or the user waits for nothing.
+func TestApplyWithoutALockIsNoPendingTransaction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(t, StateDir, "not a folder")
+	if _, err := Apply(t.Context(), w.host(), everything("tx1")); err == nil || errors.Is(err, ErrPending) {
+		t.Errorf("error: %v", err)
+	}
 }

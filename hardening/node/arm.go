@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ TimeoutStartSec=60
 WantedBy=sysinit.target
 `
 
+// errNotTheAgent is a program that does not answer as the agent does.
+var errNotTheAgent = errors.New("it does not answer as the agent does")
+
 // arm makes sure that the host goes back by itself: by a timer while it runs,
 // by a unit when it boots. The pending file comes last: without it nothing has
 // been touched, and nothing may be.
@@ -51,6 +55,7 @@ func (h Host) arm(ctx context.Context, t facts.Transaction) (facts.Pending, erro
 		do   func() error
 	}{
 		{"keep agent", h.keepAgent},
+		{"try agent", func() error { return h.tryAgent(ctx) }},
 		{"write boot unit", h.writeBootUnit},
 		{"start timer", func() error {
 			p.Deadline = h.Now().Unix() + int64(t.Window)
@@ -80,6 +85,17 @@ func (h Host) keepAgent() error {
 		return nil
 	}
 	return h.write(savedFile{Path: agentFile, Content: b, Mode: 0o700, UID: os.Geteuid(), GID: os.Getegid()})
+}
+
+// tryAgent makes sure that the kept program can be run where it stands: /var
+// may be mounted noexec, and the timer would tell nobody.
+func (h Host) tryAgent(ctx context.Context) error {
+	_, err := h.Runner.Run(ctx, command(h.path(agentFile)))
+	var exit *exitError
+	if errors.As(err, &exit) && exit.code == ExitUsage {
+		return nil
+	}
+	return fmt.Errorf("%s does not run: %w", agentFile, cmp.Or(err, errNotTheAgent))
 }
 
 // writeBootUnit enables the unit by its link: systemd reads both at boot, and

@@ -2,11 +2,15 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
 	"time"
 )
+
+// errBusy is a lock that another run of the agent does not give back.
+var errBusy = errors.New("wait for another run of the agent")
 
 // lock keeps two runs from interleaving. The kernel takes it back when the
 // process ends, however it ends.
@@ -32,7 +36,7 @@ func (h Host) lock(ctx context.Context) (release func(), err error) {
 		select {
 		case <-ctx.Done():
 			f.Close()
-			return nil, fmt.Errorf("wait for another run of the agent: %w", ctx.Err())
+			return nil, fmt.Errorf("%w: %w", errBusy, ctx.Err())
 		case <-retry.C:
 		}
 	}

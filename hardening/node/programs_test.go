@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Run plays the host's programs.
@@ -42,6 +43,11 @@ func (w *world) Run(ctx context.Context, c Command) (string, error) {
 		w.timer, known = c.Argv, true
 	case sshd:
 		out, known, err = w.sshd(c.Argv)
+	case filepath.Join(w.root, agentFile):
+		known, err = true, &exitError{argv: c.Argv, code: ExitUsage, stderr: usage}
+		if w.noexec {
+			err = syscall.EACCES
+		}
 	}
 	if !known {
 		return fail(127, "the world was not told what this does: "+words)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // The programs the agent runs, where Debian has them. They are never looked
@@ -44,6 +45,10 @@ func (e *exitError) Error() string {
 	return strings.TrimSuffix(fmt.Sprintf("%s: exit %d: %s", strings.Join(e.argv, " "), e.code, said), ": ")
 }
 
+// outputPatience is how long the output of a program that was ended is waited
+// for: a child of its own may hold it open for ever.
+const outputPatience = time.Second
+
 type programs struct{}
 
 // Run runs a program of the host with an environment of its own, so that its
@@ -51,6 +56,7 @@ type programs struct{}
 func (programs) Run(ctx context.Context, c Command) (string, error) {
 	cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER="}
+	cmd.WaitDelay = outputPatience
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.Stdin), &stdout, &stderr
 	err := cmd.Run()

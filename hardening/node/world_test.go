@@ -28,6 +28,7 @@ type world struct {
 	jobs    []string         // start jobs of a boot that has begun
 	timer   []string         // argv of the running rollback timer
 	reloads []string
+	noexec  bool // StateDir is on a file system from which nothing may be run
 	// refuse makes a command fail whose words contain the key.
 	refuse map[string]string
 	answer map[string]string // further commands by their words
