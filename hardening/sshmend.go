@@ -106,6 +106,9 @@ func checkIntegrity(f *facts.Facts, p Policy) Verdict {
 			}
 		}
 	}
+	for _, o := range unseenKeys(f) {
+		wrong = append(wrong, originLine(o))
+	}
 	if !slices.ContainsFunc(f.Logins, func(l facts.Login) bool { return l.User == p.Admin }) {
 		wrong = append(wrong, "no account "+p.Admin)
 	}
@@ -132,10 +135,32 @@ func mendIntegrity(f *facts.Facts, p Policy) Mend {
 			}
 		}
 	}
+	for _, o := range unseenKeys(f) {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("take out %s: it lets in keys that nobody can look at", originLine(o)))
+	}
 	if !slices.ContainsFunc(f.Logins, func(l facts.Login) bool { return l.User == p.Admin }) {
 		m.Blocked = append(m.Blocked, fmt.Sprintf("there is no account %s: make it, or correct ssh.user", p.Admin))
 	}
 	return m
+}
+
+// unseenKeys are the lines by which sshd takes keys that the facts do not show:
+// a program's, an authority's, or those of files that only some logins have.
+func unseenKeys(f *facts.Facts) []facts.Origin {
+	var out []facts.Origin
+	for _, o := range f.SSHD.Origins {
+		unseen := false
+		switch o.Key {
+		case "authorizedkeyscommand", "trustedusercakeys":
+			unseen = o.Value != "none"
+		case "authorizedkeysfile":
+			unseen = o.Match != ""
+		}
+		if unseen && !isTransferOnly(f, o) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // looseFiles are sshd's files that somebody else than root could write.

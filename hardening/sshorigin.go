@@ -104,8 +104,8 @@ func weakens(o facts.Origin, p Policy) bool {
 // isTransferOnly reports whether o stands in a block that forces internal-sftp.
 func isTransferOnly(f *facts.Facts, o facts.Origin) bool {
 	return slices.ContainsFunc(f.SSHD.Origins, func(other facts.Origin) bool {
-		return other.File == o.File && other.Match == o.Match && other.Key == "forcecommand" &&
-			strings.HasPrefix(other.Value, "internal-sftp")
+		program, _, _ := strings.Cut(other.Value, " ")
+		return other.File == o.File && other.Match == o.Match && other.Key == "forcecommand" && program == "internal-sftp"
 	})
 }
 

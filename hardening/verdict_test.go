@@ -100,6 +100,11 @@ func sshMutations() []mutation {
 		{"a long key", adminKeys(func(k *facts.Key) { k.Type, k.Bits = "ssh-rsa", 3072 }), Pass, nil},
 		{"a DSA key", adminKeys(func(k *facts.Key) { k.Type = "ssh-dss" }), Fail, []string{"SSH-16"}},
 		{"no admin", func(f *facts.Facts, _ Policy) { f.Logins = f.Logins[:1] }, Fail, []string{"SSH-16"}},
+		{"keys from a program", lastOrigin(facts.Origin{Key: "authorizedkeyscommand", Value: "/usr/local/bin/keys", File: sshdConfig, Line: 9}), Fail, []string{"SSH-16"}},
+		{"no keys from a program", lastOrigin(facts.Origin{Key: "authorizedkeyscommand", Value: "none", File: sshdConfig, Line: 9}), Pass, nil},
+		{"logins by an authority", lastOrigin(inMatch("trustedusercakeys", "/etc/ssh/ca.pub")), Fail, []string{"SSH-16"}},
+		{"other keys for some", lastOrigin(inMatch("authorizedkeysfile", "/etc/ssh/more_keys")), Fail, []string{"SSH-16"}},
+		{"other keys for all", lastOrigin(facts.Origin{Key: "authorizedkeysfile", Value: "/etc/ssh/keys", File: sshdConfig, Line: 9}), Pass, nil}, // the agent reads them
 		{"writable for all", file(sshdConfig, func(f *facts.File) { f.Mode = 0o666 }), Fail, []string{"SSH-16"}},
 		{"somebody's file", file(sshdDropIn, func(f *facts.File) { f.UID = 1000 }), Fail, []string{"SSH-16"}},
 		{"tighter mode", file(sshdConfig, func(f *facts.File) { f.Mode = 0o600 }), Pass, nil},
@@ -197,12 +202,20 @@ func TestAFileTransferOnlyBlockIsLetBe(t *testing.T) {
 	p := testPolicy(t)
 	f := hardened(t, p)
 	block := facts.Origin{File: sshdConfig, Line: 9, Match: "Group upload"}
-	for key, value := range map[string]string{"passwordauthentication": "yes", "forcecommand": "internal-sftp -d /in"} {
+	for key, value := range map[string]string{"passwordauthentication": "yes", "authorizedkeysfile": "/etc/ssh/upload_keys", "forcecommand": "internal-sftp -d /in"} {
 		o := block
 		o.Key, o.Value = key, value
 		f.SSHD.Origins = append(f.SSHD.Origins, o)
 	}
 	for _, finding := range Judge(f, p).With(Fail) {
 		t.Errorf("%s fails: %q", finding.ID, finding.Evidence)
+	}
+	for i, o := range f.SSHD.Origins {
+		if o.Key == "forcecommand" {
+			f.SSHD.Origins[i].Value = "internal-sftp-and-more" // a program like any other
+		}
+	}
+	if failed := Judge(f, p).With(Fail); len(failed) != 2 {
+		t.Errorf("a block that forces another program: %+v", failed)
 	}
 }
