@@ -13,7 +13,7 @@ func Hint(state machine.State) string {
 	case machine.NoRoute:
 		return "nothing is at ADDRESS: check that the machine runs, its address in nodes[].address, and that this computer is in its network"
 	case machine.Refused:
-		return "the machine answers but sshd does not: it may still boot; check the port in nodes[].address and `systemctl status ssh` on its console"
+		return "the machine answers but sshd does not: it may still boot; check ssh.port, and `systemctl status ssh` on its console"
 	case machine.Timeout:
 		return "no packet comes back from ADDRESS: the machine boots, hangs, or a firewall drops SSH; look at its console"
 	case machine.HostKeyDiffers:
