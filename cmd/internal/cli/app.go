@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -13,7 +14,7 @@ import (
 func Main(ctx context.Context, args []string, s Streams) int {
 	s.Err = s.screen()
 	app := newApp(s)
-	err := app.RunContext(ctx, flagsFirst(app, args))
+	err := app.RunContext(ctx, flagsFirst(app, spelled(args)))
 	if s.Restore != nil {
 		s.Restore()
 	}
@@ -98,6 +99,21 @@ func wantArgs(c *cli.Context, least, most int) error {
 		return usagef(usage, "%s: an argument is missing", c.Command.Name)
 	}
 	return nil
+}
+
+// spelled turns the words with which people ask any program for help or its
+// version into ours.
+func spelled(args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	switch args[1] {
+	case "help":
+		return slices.Concat(args[:1], args[2:], []string{"--help"})
+	case "--version", "-v":
+		return slices.Concat(args[:1], []string{"version"}, args[2:])
+	}
+	return args
 }
 
 // completionFlag is how the completion scripts ask; it has to stay the last.
