@@ -2,6 +2,8 @@ package hardening
 
 import (
 	"fmt"
+	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +23,9 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 	}
 	if !includesFolder(f.Files[nftConfig].Content) {
 		wrong = append(wrong, fmt.Sprintf("%s: does not include %s", nftConfig, nftFolder))
+	}
+	for _, l := range linesLike(f, ownTable) {
+		wrong = append(wrong, fmt.Sprintf("%s:%d: %s", l.file, l.number, l.text))
 	}
 	if f.Files[rulesetFile].Content != p.Ruleset {
 		wrong = append(wrong, rulesetFile+": not the wanted ruleset")
@@ -44,6 +49,9 @@ func mendBoot(f *facts.Facts, p Policy) Mend {
 	}
 	if !includesFolder(f.Files[nftConfig].Content) {
 		m.replaceConfig(f)
+	}
+	for _, l := range linesLike(f, ownTable) {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("take `%s` out of %s:%d: that table is k3sedge's", l.text, l.file, l.number))
 	}
 	runs, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own)
 	m.Ruleset = !runs || f.Files[rulesetFile].Content != p.Ruleset
@@ -86,11 +94,33 @@ func includesFolder(config string) bool {
 	})
 }
 
-// flushLine is the line of /etc/nftables.conf that would take everybody's rules away, or 0.
-func flushLine(config string) int {
-	return 1 + slices.IndexFunc(strings.Split(config, "\n"), func(line string) bool {
-		return strings.Contains(nftLine(line), "flush ruleset")
-	})
+var (
+	flushAll = regexp.MustCompile(`\bflush ruleset\b`) // takes everybody's rules away
+	ownTable = regexp.MustCompile(`\binet k3sedge\b`)
+)
+
+// bootLine is a line that nftables.service reads, in a file that is not ours alone.
+type bootLine struct {
+	file   string
+	number int
+	text   string
+}
+
+// linesLike are the lines of /etc/nftables.conf, and of the files beside ours
+// that it includes, which say what is looked for.
+func linesLike(f *facts.Facts, what *regexp.Regexp) []bootLine {
+	var out []bootLine
+	for _, file := range slices.Sorted(maps.Keys(f.Files)) {
+		if file != nftConfig && path.Dir(file) != nftFolder || file == rulesetFile {
+			continue
+		}
+		for i, line := range strings.Split(f.Files[file].Content, "\n") {
+			if line = nftLine(line); what.MatchString(line) {
+				out = append(out, bootLine{file, i + 1, line})
+			}
+		}
+	}
+	return out
 }
 
 // otherManagers are the units that load, and flush, rules of their own.
@@ -100,8 +130,8 @@ func otherManagers() []string {
 
 func checkFlush(f *facts.Facts, _ Policy) Verdict {
 	var wrong []string
-	if n := flushLine(f.Files[nftConfig].Content); n > 0 {
-		wrong = append(wrong, fmt.Sprintf("%s:%d: flush ruleset", nftConfig, n))
+	for _, l := range linesLike(f, flushAll) {
+		wrong = append(wrong, fmt.Sprintf("%s:%d: flush ruleset", l.file, l.number))
 	}
 	if stop := f.Units[nftUnit].ExecStop; strings.Contains(stop, "flush ruleset") {
 		wrong = append(wrong, fmt.Sprintf("%s: ExecStop=%s", nftUnit, stop))
@@ -116,8 +146,12 @@ func checkFlush(f *facts.Facts, _ Policy) Verdict {
 
 func mendFlush(f *facts.Facts, _ Policy) Mend {
 	var m Mend
-	if flushLine(f.Files[nftConfig].Content) > 0 {
-		m.replaceConfig(f)
+	for _, l := range linesLike(f, flushAll) {
+		if l.file == nftConfig {
+			m.replaceConfig(f)
+			continue
+		}
+		m.Blocked = append(m.Blocked, fmt.Sprintf("take `flush ruleset` out of %s:%d", l.file, l.number))
 	}
 	if strings.Contains(f.Units[nftUnit].ExecStop, "flush ruleset") && differs(f.Files[nftUnitFile], nftUnitText, 0o644) {
 		m.Files = append(m.Files, facts.FileChange{Path: nftUnitFile, Content: nftUnitText, Mode: 0o644})

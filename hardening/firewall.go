@@ -14,6 +14,7 @@ import (
 const (
 	nftConfig   = "/etc/nftables.conf"
 	nftFolder   = "/etc/nftables.d"
+	nftFiles    = nftFolder + "/*.nft"
 	rulesetFile = nftFolder + "/k3sedge.nft"
 	nftUnit     = "nftables.service"
 	nftUnitFile = "/etc/systemd/system/nftables.service.d/k3sedge.conf"
@@ -63,14 +64,14 @@ func firewallControls() []Control {
 			ID: "FW-14", Title: "The firewall survives a restart", Severity: High,
 			Why:   "a node that boots without its firewall is open until somebody looks",
 			Refs:  []string{"CIS Debian 12 4.3.9"},
-			Needs: []Part{PartFirewall, PartUnits, PartFiles}, Files: []string{nftConfig, rulesetFile}, Units: []string{nftUnit},
+			Needs: []Part{PartFirewall, PartUnits, PartFiles}, Files: []string{nftConfig, rulesetFile, nftFiles}, Units: []string{nftUnit},
 			Check: checkBoot, Mend: mendBoot,
 		},
 		{
 			ID: "FW-15", Title: "Nothing flushes the ruleset", Severity: High,
 			Why:   "one `flush ruleset` takes K3s' rules with it, and its network until a restart",
 			Refs:  []string{"k3s#7542", "rke2#10469"},
-			Needs: []Part{PartUnits, PartFiles}, Files: []string{nftConfig, nftUnitFile}, Units: append(otherManagers(), nftUnit),
+			Needs: []Part{PartUnits, PartFiles}, Files: []string{nftConfig, nftUnitFile, nftFiles}, Units: append(otherManagers(), nftUnit),
 			Check: checkFlush, Mend: mendFlush,
 		},
 		{

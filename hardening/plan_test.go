@@ -143,6 +143,22 @@ func TestWhatBlocksTheFirewallAtBoot(t *testing.T) {
 	}
 }
 
+// What stands beside our file is the user's: it is named, and not taken away.
+func TestFilesBesideOursAreLeftToTheUser(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	f.Files[nftFolder+"/a.nft"] = facts.File{Exists: true, Content: "# mine\nflush ruleset\ndelete table inet k3sedge\n"}
+	plan := PlanFor(f, p)
+	want := []string{
+		"FW-14: take `delete table inet k3sedge` out of /etc/nftables.d/a.nft:3: that table is k3sedge's",
+		"FW-15: take `flush ruleset` out of /etc/nftables.d/a.nft:2",
+	}
+	if !plan.Empty() || !slices.Equal(plan.Blocked, want) {
+		t.Errorf("plan %+v", plan)
+	}
+}
+
 func TestOtherFirewallManagersAreDisabled(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)

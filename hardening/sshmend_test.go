@@ -131,7 +131,7 @@ func TestTheLineThatReadsTheDropIns(t *testing.T) {
 func FuzzOwnRules(f *testing.F) {
 	f.Add(debianNftables)
 	f.Fuzz(func(t *testing.T, config string) {
-		if n, line := ownRules(config); (n == 0) != (line == "") || flushLine(config) < 0 {
+		if n, line := ownRules(config); (n == 0) != (line == "") {
 			t.Errorf("line %d %q", n, line)
 		}
 	})

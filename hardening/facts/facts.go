@@ -15,7 +15,9 @@ type Request struct {
 	// empty network namespace of its own and reports what the kernel makes
 	// of it, so that wanted and real are compared in the same terms.
 	Ruleset string `json:"ruleset"`
-	// Files are paths whose content and owner are wanted in Facts.Files.
+	// Files are paths whose content and owner are wanted in Facts.Files. One
+	// such as /etc/nftables.d/*.nft asks for all files of a folder; its own
+	// entry then says that the folder was listed.
 	Files []string `json:"files"`
 	// Sysctls are the keys wanted in Facts.Sysctls, in dotted form.
 	Sysctls []string `json:"sysctls"`

@@ -238,6 +238,28 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// A pattern's own entry says that the folder was listed, and is missing when
+// one of the files could not be read: a look with holes is none.
+func TestFilesByPattern(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const pattern = "/etc/nftables.d/*.nft"
+	var out map[string]facts.File
+	if missing := w.host().files([]string{pattern, "/etc/nope/*.nft"}, &out); len(missing) != 0 || len(out) != 2 {
+		t.Errorf("no such folders: %v, %v", missing, out)
+	}
+	w.put(t, "/etc/nftables.d/a.nft", "flush ruleset\n")
+	w.put(t, "/etc/nftables.d/a.nft.off", "")
+	if missing := w.host().files([]string{pattern}, &out); len(missing) != 0 || len(out) != 2 || out["/etc/nftables.d/a.nft"].Content != "flush ruleset\n" {
+		t.Errorf("%v, %v", missing, out)
+	}
+	w.pipe(t, "/etc/nftables.d/b.nft")
+	missing := w.host().files([]string{pattern}, &out)
+	if _, listed := out[pattern]; listed || missing[pattern] == nil {
+		t.Errorf("a file that cannot be read: %v, %v", missing, out)
+	}
+}
+
 func TestSessionIsFoundAboveSudo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

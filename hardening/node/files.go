@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -19,7 +20,13 @@ const maxFile = 1 << 20
 func (h Host) files(paths []string, into *map[string]facts.File) map[string]error {
 	out, missing := map[string]facts.File{}, map[string]error{}
 	for _, p := range paths {
-		file, err := h.file(p)
+		var file facts.File
+		var err error
+		if strings.Contains(path.Base(p), "*") {
+			err = h.filesLike(p, out)
+		} else {
+			file, err = h.file(p)
+		}
 		if err != nil {
 			missing[p] = err
 			continue
@@ -28,6 +35,21 @@ func (h Host) files(paths []string, into *map[string]facts.File) map[string]erro
 	}
 	*into = out
 	return missing
+}
+
+// filesLike adds the files that match a pattern in a folder.
+func (h Host) filesLike(pattern string, into map[string]facts.File) error {
+	found, err := matching(disk{h}, path.Dir(pattern), path.Base(pattern))
+	if err != nil {
+		return fmt.Errorf("list %s: %w", pattern, err)
+	}
+	for _, p := range found {
+		if into[p], err = h.file(p); err != nil {
+			delete(into, p)
+			return err
+		}
+	}
+	return nil
 }
 
 func (h Host) file(p string) (facts.File, error) {
