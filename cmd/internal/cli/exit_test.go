@@ -60,7 +60,7 @@ func TestPrintErrorGivesEachFailureItsHint(t *testing.T) {
 		err  error
 		want string
 	}{
-		"joined":  {fmt.Errorf("machines: %w", errors.Join(one, two)), "error: machines: edge-1: refused\nhint: start sshd\nerror: machines: edge-2: broken\n"},
+		"joined":  {errors.Join(one, two), "error: edge-1: refused\nhint: start sshd\nerror: edge-2: broken\n"},
 		"single":  {fmt.Errorf("machines: %w", one), "error: machines: edge-1: refused\nhint: start sshd\n"},
 		"outcome": {outcome(exitFindings), ""},
 		"problem": {inventory.Problems{{File: "k3sedge.yaml", Line: 3, Path: "nodes[0].name", Message: "is empty", Hint: "give it one"}}, "error: k3sedge.yaml:3: nodes[0].name: is empty\nhint: give it one\n"},

@@ -71,7 +71,7 @@ func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
 	_, err = converge.Run(ctx, stop, report, hardenStage(st))
 	report.close()
 	if err != nil {
-		return afterFailure(withoutStage(err), "k3sedge harden")
+		return afterFailure(err, "k3sedge harden")
 	}
 	return st.printProof(ctx, o.output, report.times())
 }
@@ -128,7 +128,7 @@ func auditOutcome(s Streams, audits []audited, severity hardening.Severity) erro
 	for _, a := range audits {
 		switch {
 		case a.Err != nil:
-			blind = append(blind, fmt.Errorf("%s: %w", a.Node, hinted(a)))
+			blind = append(blind, &converge.StepError{Subject: a.Node, Err: hinted(a)})
 			code = max(code, exitUnknown)
 		case len(a.With(hardening.Unknown)) > 0:
 			code = max(code, exitUnknown)

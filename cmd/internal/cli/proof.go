@@ -10,6 +10,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -53,7 +54,7 @@ func newProof(nodes []inventory.Node, audits []audited) (p proof, errs []error) 
 		p.Nodes = append(p.Nodes, nodeProof{n.Name, string(n.Role), n.Address.String(), ok, count})
 		switch {
 		case a.Err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", n.Name, a.Err))
+			errs = append(errs, &converge.StepError{Subject: n.Name, Err: a.Err})
 		case !ok:
 			err := fmt.Errorf("%s: %d controls fail, %d are unknown", n.Name, count.Fail, count.Unknown)
 			errs = append(errs, machine.WithHint(err, "k3sedge harden --check names them"))

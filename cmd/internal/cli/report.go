@@ -69,7 +69,7 @@ func (r *runReport) note(e converge.Event) {
 	case converge.StageFinished:
 		r.stages = append(r.stages, stageTime{e.Stage, e.Elapsed.Round(time.Millisecond).Seconds()})
 	case converge.StepUnknown:
-		r.blind = append(r.blind, fmt.Errorf("%s: %w", heading(e), e.Err))
+		r.blind = append(r.blind, &converge.StepError{Subject: e.Subject, Step: e.Step, Err: e.Err})
 	}
 }
 

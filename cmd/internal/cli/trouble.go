@@ -7,32 +7,34 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // trouble is one cause and where it was met: the two nodes of a cluster whose
 // Proxmox is gone are one trouble.
 type trouble struct {
-	cause, hint string
+	text, cause string // the whole error, and the part of it that carries the hint
+	hint        string
 	id          string   // what makes two of them the same
-	places      []string // "" where the cause says it all
+	places      []string // steps; empty where the error is of no step
 }
 
-// newTrouble takes an error apart: what carries the hint is the cause, and the
-// words around it are the place.
 func newTrouble(err error) trouble {
-	t := trouble{cause: err.Error(), hint: hintOf(err)}
+	t := trouble{text: err.Error(), hint: hintOf(err)}
+	t.cause = t.text
+	var step *converge.StepError
+	if errors.As(err, &step) {
+		t.places, t.cause = []string{step.Place()}, step.Err.Error()
+	}
 	var hinted interface {
 		error
 		Hint() string
 	}
-	place := ""
-	if errors.As(err, &hinted) {
-		if before, found := strings.CutSuffix(t.cause, ": "+hinted.Error()); found {
-			place, t.cause = before, hinted.Error()
-		}
+	if errors.As(err, &hinted) && !errors.As(hinted, &step) {
+		t.cause = hinted.Error()
 	}
-	t.id, t.places = t.cause, []string{place}
+	t.id = t.cause
 	var gone *machine.UnreachableError
 	if errors.As(err, &gone) {
 		t.id = gone.Address // one attempt is refused, the next gets no answer
@@ -49,7 +51,7 @@ func troublesOf(err error) []trouble {
 		switch {
 		case i < 0:
 			all = append(all, t)
-		case !slices.Contains(all[i].places, t.places[0]):
+		case len(t.places) > 0 && !slices.Contains(all[i].places, t.places[0]):
 			all[i].places = append(all[i].places, t.places[0])
 		}
 	}
@@ -58,13 +60,10 @@ func troublesOf(err error) []trouble {
 
 func printTroubles(w io.Writer, all []trouble) {
 	for i, t := range all {
-		switch {
-		case len(t.places) > 1:
+		if len(t.places) > 1 {
 			fmt.Fprintf(w, "error: %s\n  %s\n", t.cause, strings.Join(t.places, "\n  "))
-		case t.places[0] != "":
-			fmt.Fprintf(w, "error: %s: %s\n", t.places[0], t.cause)
-		default:
-			fmt.Fprintf(w, "error: %s\n", t.cause)
+		} else {
+			fmt.Fprintf(w, "error: %s\n", t.text)
 		}
 		last := i+1 == len(all) || all[i+1].hint != t.hint
 		if t.hint != "" && last {
@@ -74,36 +73,51 @@ func printTroubles(w io.Writer, all []trouble) {
 }
 
 // flatten takes joined errors apart, so that each part is shown with its own
-// hint. Words around them go before each part, a hint to each that has none.
+// hint, the parts of one step each with its place. What stands around a join
+// without words of its own, such as a hint, goes to the parts that have none.
 func flatten(err error) []error {
+	if step, ok := err.(*converge.StepError); ok {
+		parts := flatten(step.Err)
+		for i, p := range parts {
+			parts[i] = &converge.StepError{Subject: step.Subject, Step: step.Step, Err: p}
+		}
+		return parts
+	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		parts := joined.Unwrap()
-		if errors.Join(parts...).Error() != err.Error() {
-			return []error{err} // a sentence made of two errors
-		}
-		var out []error
-		for _, p := range parts {
-			out = append(out, flatten(p)...)
-		}
-		return out
+		return flattenJoin(err, joined.Unwrap())
 	}
 	inner := errors.Unwrap(err)
-	if inner == nil {
+	if inner == nil || inner.Error() != err.Error() {
 		return []error{err}
 	}
-	before, whole := strings.CutSuffix(err.Error(), inner.Error())
 	parts := flatten(inner)
-	if len(parts) == 1 || !whole {
+	if len(parts) == 1 {
 		return []error{err}
 	}
-	own, hinted := err.(interface{ Hint() string })
-	for i, p := range parts {
-		if before != "" {
-			parts[i] = fmt.Errorf("%s%w", before, p)
-		}
-		if hinted && hintOf(p) == "" {
-			parts[i] = machine.WithHint(parts[i], "%s", own.Hint())
+	if own, ok := err.(interface{ Hint() string }); ok {
+		for i, p := range parts {
+			parts[i] = orHint(p, own.Hint())
 		}
 	}
 	return parts
+}
+
+// flattenJoin leaves a sentence made of two errors whole.
+func flattenJoin(err error, parts []error) []error {
+	if errors.Join(parts...).Error() != err.Error() {
+		return []error{err}
+	}
+	var out []error
+	for _, p := range parts {
+		out = append(out, flatten(p)...)
+	}
+	return out
+}
+
+// orHint gives an error a hint if it has none.
+func orHint(err error, hint string) error {
+	if hintOf(err) != "" {
+		return err
+	}
+	return machine.WithHint(err, "%s", hint)
 }

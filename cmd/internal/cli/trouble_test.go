@@ -23,13 +23,13 @@ func TestTroubleIsToldOnce(t *testing.T) {
 	full := func(vmid int) error {
 		return fmt.Errorf("resize VM %d: %w", vmid, machine.WithHint(fmt.Errorf("task resize %d failed: no space", vmid), "make room"))
 	}
-	at := func(node string, err error) error { return fmt.Errorf("%s: %w", node, err) }
+	at := func(node string, err error) error { return &converge.StepError{Subject: node, Err: err} }
 	for name, tc := range map[string]struct {
 		err  error
 		want string
 	}{
 		"one cause at two nodes": {errors.Join(at("edge-1", fmt.Errorf("create VM 9000: %w", lost)), at("edge-2", refused)),
-			"error: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\n  edge-1: create VM 9000\n  edge-2\nhint: is Proxmox up?\n"},
+			"error: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\n  edge-1\n  edge-2\nhint: is Proxmox up?\n"},
 		"one node": {at("edge-1", lost), "error: edge-1: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
 		"the same remedy": {errors.Join(at("edge-1", full(9000)), at("edge-2", full(9001))),
 			"error: edge-1: resize VM 9000: task resize 9000 failed: no space\nerror: edge-2: resize VM 9001: task resize 9001 failed: no space\nhint: make room\n"},
@@ -37,10 +37,10 @@ func TestTroubleIsToldOnce(t *testing.T) {
 		"joins in joins":            {couldNotLook{errors.Join(errors.Join(lost), errors.Join(lost, lost))}, "error: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
 		"two errors in a sentence":  {at("edge-1", fmt.Errorf("%w: %w", errors.New("not proven"), lost)), "error: edge-1: not proven: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
 		"a hint for all of them":    {machine.WithHint(errors.Join(errors.New("a"), lost, errors.New("b")), "again"), "error: a\nhint: again\nerror: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\nerror: b\nhint: again\n"},
-		"words before all of them":  {fmt.Errorf("edge-1: %w", errors.Join(errors.New("a"), errors.New("b"))), "error: edge-1: a\nerror: edge-1: b\n"},
-		"stopped at every node":     {afterFailure(withoutStage(fmt.Errorf("machines: %w", errors.Join(converge.ErrStopped, converge.ErrStopped))), "k3sedge up"), "error: stopped between two steps, as asked\nhint: what was done stands; k3sedge up goes on from here\n"},
-		"a failure without a hint":  {afterFailure(withoutStage(fmt.Errorf("machines: %w", errors.Join(at("edge-1", errors.New("boom")), at("edge-2", lost)))), "k3sedge up"), "error: edge-1: boom\nhint: what was done stands and nothing was taken back; k3sedge up goes on from here\nerror: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
-		"only one of them went bad": {afterFailure(withoutStage(fmt.Errorf("machines: %w", errors.Join(nil, at("edge-2", lost)))), "k3sedge up"), "error: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
+		"words before all of them":  {at("edge-1", errors.Join(errors.New("a"), errors.New("b"))), "error: edge-1: a\nerror: edge-1: b\n"},
+		"stopped at every node":     {afterFailure(errors.Join(converge.ErrStopped, converge.ErrStopped), "k3sedge up"), "error: stopped between two steps, as asked\nhint: what was done stands; k3sedge up goes on from here\n"},
+		"a failure without a hint":  {afterFailure(errors.Join(at("edge-1", errors.New("boom")), at("edge-2", lost)), "k3sedge up"), "error: edge-1: boom\nhint: what was done stands and nothing was taken back; k3sedge up goes on from here\nerror: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
+		"only one of them went bad": {afterFailure(errors.Join(nil, at("edge-2", lost)), "k3sedge up"), "error: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
 	} {
 		var out bytes.Buffer
 		printError(&out, tc.err)
@@ -68,8 +68,8 @@ func TestAPlanGivesEveryGapItsHint(t *testing.T) {
   edge-1: harden: could not look
   edge-2: harden: after the changes above
 error: reach Proxmox at 10.0.0.3:8006: no answer: no answer
-  edge-1: machine/ready: ask
-  edge-1: harden: ask
+  edge-1: machine/ready
+  edge-1: harden
 hint: is Proxmox up?
 `
 	if errs.String() != want {

@@ -106,7 +106,7 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 	_, err = converge.Run(ctx, stop, report, upStages(st, m)...)
 	report.close()
 	if err != nil {
-		return afterFailure(withoutStage(err), "k3sedge up")
+		return afterFailure(err, "k3sedge up")
 	}
 	return st.printProof(ctx, o.output, report.times())
 }
@@ -158,21 +158,11 @@ func planOutcome(s Streams, r converge.Result) error {
 func afterFailure(err error, again string) error {
 	parts := flatten(err)
 	for i, e := range parts {
-		switch {
-		case errors.Is(e, converge.ErrStopped), errors.Is(e, errInterrupted):
+		if errors.Is(e, converge.ErrStopped) || errors.Is(e, errInterrupted) {
 			parts[i] = machine.WithHint(e, "what was done stands; %s goes on from here", again)
-		case hintOf(e) == "":
-			parts[i] = machine.WithHint(e, "what was done stands and nothing was taken back; %s goes on from here", again)
+		} else {
+			parts[i] = orHint(e, fmt.Sprintf("what was done stands and nothing was taken back; %s goes on from here", again))
 		}
 	}
 	return errors.Join(parts...)
-}
-
-// withoutStage takes the stage off an error of a run: the names of the steps
-// tell it.
-func withoutStage(err error) error {
-	if inner := errors.Unwrap(err); inner != nil {
-		return inner
-	}
-	return err
 }
