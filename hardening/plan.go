@@ -1,9 +1,7 @@
 package hardening
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -88,53 +86,6 @@ func addUnits(t *facts.Transaction, units []facts.UnitChange) {
 func unitOrder(action string) int {
 	return slices.Index([]string{"disable", "mask", "enable", "reload"}, action)
 }
-
-// guard refuses a change that would lock out the one who makes it. The host
-// would go back by itself, but a refusal costs less than a minute's fright.
-func guard(f *facts.Facts, p Policy) error {
-	for _, part := range []Part{PartSession, PartLogins} {
-		if gap := partGap(f, part); gap != "" {
-			return machine.WithHint(fmt.Errorf("would not change logins unseen: %s", gap), "run `k3sedge harden` through SSH, as ssh.user")
-		}
-	}
-	s := f.Session
-	from, err := netip.ParseAddr(s.ClientAddr)
-	if err != nil {
-		return machine.WithHint(fmt.Errorf("read the address that the host sees us at: %w", err), "run `k3sedge harden` through SSH, as ssh.user")
-	}
-	switch {
-	case !p.Allows(from):
-		return machine.WithHint(fmt.Errorf("the host sees you at %s, which ssh.allowFrom would lock out", from),
-			"add a network that holds %s to ssh.allowFrom in k3sedge.yaml, or run k3sedge from inside %s", from, prefixes(p.AllowFrom))
-	case s.User != p.Admin:
-		return machine.WithHint(fmt.Errorf("logged in as %q, but only %q may log in afterwards", s.User, p.Admin), "log in as ssh.user, or name %q there", s.User)
-	case s.ServerPort != p.SSHPort:
-		return machine.WithHint(fmt.Errorf("sshd answers at port %d, but the firewall would open %d", s.ServerPort, p.SSHPort), "set ssh.port to %d", s.ServerPort)
-	case !hasKnownKey(f, p):
-		return machine.WithHint(fmt.Errorf("no key of the inventory opens a login as %q", p.Admin), "name your key in ssh.authorizedKeys and put it into the account's authorized_keys")
-	}
-	return nil
-}
-
-func hasKnownKey(f *facts.Facts, p Policy) bool {
-	for _, l := range f.Logins {
-		if l.User == p.Admin && slices.ContainsFunc(l.Keys, func(k facts.Key) bool { return slices.Contains(p.Keys, k.Fingerprint) }) {
-			return true
-		}
-	}
-	return false
-}
-
-func prefixes(list []netip.Prefix) string {
-	out := make([]string, len(list))
-	for i, p := range list {
-		out[i] = p.String()
-	}
-	return strings.Join(out, ", ")
-}
-
-// ErrLeftToUser is what k3sedge found and will not mend by itself.
-var ErrLeftToUser = errors.New("something is left for you to mend")
 
 // leftToUser is the error for what a plan could not take up, or nil.
 func (p Plan) leftToUser() error {

@@ -2,8 +2,6 @@ package provision
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -117,21 +115,4 @@ func (h *hands) proveKey(ctx context.Context, all []string, fresh string) error 
 		return nil
 	}
 	return errors.Join(fmt.Errorf("connect with the new host key: %w", err), h.pinning.Pin(h.node.Name, all...))
-}
-
-const keyType = "ssh-ed25519"
-
-// fingerprint is the base64 part of a public key's SHA256 fingerprint, as
-// ssh-keygen -l shows it, or "" for what is no key.
-func fingerprint(public string) string {
-	fields := strings.Fields(public)
-	if len(fields) < 2 {
-		return ""
-	}
-	blob, err := base64.StdEncoding.DecodeString(fields[1])
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(blob)
-	return base64.RawStdEncoding.EncodeToString(sum[:])
 }

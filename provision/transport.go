@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
@@ -25,6 +26,7 @@ type transport struct {
 	limit   time.Duration   // for one attempt, body included
 	pauses  []time.Duration // before each further attempt
 	secrets *strings.Replacer
+	reached atomic.Bool // once: before that, an address is wrong rather than busy
 }
 
 // maxAnswer is far above any answer of Proxmox that we ask for.
@@ -60,7 +62,7 @@ func newTransport(p inventory.Proxmox, token inventory.Secret) (*transport, erro
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for attempt := 0; ; attempt++ {
 		res, err := t.once(req)
-		if err == nil || attempt == len(t.pauses) || !repeatable(req, err) {
+		if err == nil || attempt == len(t.pauses) || !repeatable(req, err) || neverSent(err) && !t.reached.Load() {
 			return res, err
 		}
 		timer := time.NewTimer(t.pauses[attempt])
@@ -80,6 +82,7 @@ func (t *transport) once(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, lost(ctx, req, err)
 	}
+	t.reached.Store(true)
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	_ = res.Body.Close()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -317,6 +318,35 @@ func TestAnswerThatNeverComes(t *testing.T) {
 		time.AfterFunc(10*time.Millisecond, func() { cancel(stop) })
 		if err := ask(ctx); !errors.Is(err, stop) {
 			t.Errorf("%s: cancelled: %v", name, err)
+		}
+	}
+}
+
+// dialling is a network in which an address answers or does not.
+type dialling struct{ answers, asked int }
+
+// RoundTrip answers as long as there are answers.
+func (d *dialling) RoundTrip(*http.Request) (*http.Response, error) {
+	d.asked++
+	if d.answers--; d.answers < 0 {
+		return nil, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+// TestWrongAddressIsToldAtOnce: every attempt at an address that nobody has
+// takes seconds.
+func TestWrongAddressIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	for answers, asked := range map[int]int{0: 1, 1: 1 + 3} {
+		network := &dialling{answers: answers}
+		tr := &transport{base: network, limit: time.Minute, pauses: []time.Duration{0, 0}, secrets: strings.NewReplacer()}
+		var err error
+		for range answers + 1 {
+			_, err = tr.RoundTrip(httptest.NewRequest(http.MethodGet, "/", nil))
+		}
+		if machine.StateOf(err) != machine.NoRoute || network.asked != asked {
+			t.Errorf("after %d answers: asked %d times, %v", answers, network.asked, err)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (st *site) proxmox(ctx context.Context) (*provision.Proxmox, error) {
 	c := st.project.Cluster
 	token, err := c.Provider.Proxmox.Token.Secret.Resolve(ctx, st.streams.Getenv)
 	if err != nil {
-		return nil, machine.WithHint(usageError{fmt.Errorf("provider.proxmox.token.secret: %w", err)}, "export the variable, or name another place in provider.proxmox.token.secret")
+		return nil, usageError{fmt.Errorf("provider.proxmox.token.secret: %w", err)}
 	}
 	return provision.NewProxmox(provision.Config{
 		Cluster: c, Token: token, StateDir: string(st.dir), Pins: nodePins{st.pins, c}, Guests: st, Prober: lanProber{},
