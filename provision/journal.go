@@ -91,21 +91,33 @@ func appendSynced(path string, line []byte) error {
 	if err != nil {
 		return err
 	}
-	if torn(f) {
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if torn(f, info.Size()) {
 		line = append([]byte{'\n'}, line...)
 	}
 	_, err = f.Write(append(line, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if info.Size() == 0 { // a new file is lost with its folder's entry
+		err = errors.Join(err, syncFolder(filepath.Dir(path)))
+	}
+	return err
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // torn says whether the last line has no end.
-func torn(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return false
-	}
+func torn(f *os.File, size int64) bool {
 	last := make([]byte, 1)
-	_, err = f.ReadAt(last, info.Size()-1)
+	_, err := f.ReadAt(last, size-1)
 	return err == nil && last[0] != '\n'
 }
 

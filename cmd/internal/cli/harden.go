@@ -111,6 +111,9 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 	}
 	defer st.close()
 	audits := st.audit(ctx)
+	if ctx.Err() != nil {
+		return couldNotLook{context.Cause(ctx)} // once, and no advice on each node
+	}
 	write := writeAuditText
 	if o.format == "json" || o.output == "json" {
 		write = writeAuditJSON
