@@ -94,7 +94,8 @@ func weakens(o facts.Origin, p Policy) bool {
 			continue
 		}
 		if s.list {
-			return !s.accepts(strings.Fields(o.Value))
+			// Who is let in by a block shows in no cell, and his keys with him.
+			return !slices.Equal(strings.Fields(o.Value), []string{s.want})
 		}
 		return !s.accepts([]string{o.Value})
 	}

@@ -82,6 +82,7 @@ func sshMutations() []mutation {
 		{"cloud-init", file(cloudConfig, func(f *facts.File) { f.Exists = true }), Fail, []string{"SSH-05"}},
 		{"a hidden Match", lastOrigin(inMatch("passwordauthentication", "yes")), Fail, []string{"SSH-06"}},
 		{"a Match for other users", lastOrigin(inMatch("allowusers", "admin *")), Fail, []string{"SSH-06"}},
+		{"a Match for one more", lastOrigin(inMatch("allowusers", "admin eve")), Fail, []string{"SSH-06"}},
 		{"a Match that only repeats", lastOrigin(inMatch("passwordauthentication", "no")), Pass, nil},
 		{"empty passwords", everywhere("permitemptypasswords", "yes"), Fail, []string{"SSH-07"}},
 		{"host-based", everywhere("hostbasedauthentication", "yes"), Fail, []string{"SSH-07"}},

@@ -36,7 +36,8 @@ type Facts struct {
 	System  *System  `json:"system"`
 	Session *Session `json:"session"`
 	SSHD    *SSHD    `json:"sshd"`
-	// Logins are the accounts of Request.Users that exist, with the keys that open them.
+	// Logins are the accounts that exist of Request.Users and of those whom
+	// sshd's AllowUsers names, with the keys that open them.
 	Logins   []Login           `json:"logins"`
 	Firewall *Firewall         `json:"firewall"`
 	Units    map[string]Unit   `json:"units"`    // an answer for each of Request.Units

@@ -238,6 +238,21 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// Whom sshd lets in beside those that were asked for has keys too.
+func TestTheLoginsOfOthersThatSSHDLetsIn(t *testing.T) {
+	t.Parallel()
+	w, r := newLookedAt(t)
+	w.settings = func(string) string {
+		return "allowusers admin\nallowusers eve@10.0.0.9\nallowusers *\nallowusers nobody-else\n"
+	}
+	w.answer["getent passwd -- root admin nobody-else eve"] = w.answer["getent passwd -- root admin nobody-else"] + "eve:x:1001:1001::/home/eve:/bin/sh\n"
+	w.put(t, "/keys/eve", ed25519Key+" eve\n")
+	f := Collect(t.Context(), w.host(), r)
+	if len(f.Logins) != 3 || f.Logins[2].User != "eve" || len(f.Logins[2].Keys) != 1 || f.Logins[2].Keys[0].File != "/keys/eve" {
+		t.Errorf("logins %+v, problems %v", f.Logins, f.Problems)
+	}
+}
+
 // A pattern's own entry says that the folder was listed, and is missing when
 // one of the files could not be read: a look with holes is none.
 func TestFilesByPattern(t *testing.T) {

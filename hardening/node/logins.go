@@ -18,7 +18,7 @@ type account struct{ name, uid, home string }
 // logins reads the keys of every account that exists, from the files that
 // sshd would read them from.
 func (h Host) logins(ctx context.Context, users []string, s *facts.SSHD) ([]facts.Login, error) {
-	accounts, err := h.accounts(ctx, users)
+	accounts, err := h.accounts(ctx, withAllowed(users, s))
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +42,21 @@ func (h Host) logins(ctx context.Context, users []string, s *facts.SSHD) ([]fact
 		out = append(out, login)
 	}
 	return out, nil
+}
+
+// withAllowed adds the users whom sshd lets in by name. A pattern names nobody:
+// to judge it is a control's.
+func withAllowed(users []string, s *facts.SSHD) []string {
+	all := slices.Clone(users)
+	for _, cell := range cellsOf(s) {
+		for _, allowed := range cell.Settings["allowusers"] {
+			name, _, _ := strings.Cut(allowed, "@")
+			if !strings.ContainsAny(name, "*?!") && !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
 }
 
 // accounts asks getent, which knows every source of users. It exits 2 when one
@@ -69,18 +84,21 @@ func (h Host) accounts(ctx context.Context, users []string) ([]account, error) {
 	return accounts, nil
 }
 
-// keyFiles are the files of authorized keys of a user, from any source.
+// keyFiles are the files of authorized keys of a user, from any source. sshd is
+// not asked for a user who is only let in beside others: what it says for those
+// holds, unless a Match block tells them apart, which is a finding of its own.
 func keyFiles(a account, s *facts.SSHD) ([]string, error) {
+	cells := cellsOf(s)
+	isOwn := func(c facts.SSHDCell) bool { return c.User == a.name }
+	asked := slices.ContainsFunc(cells, isOwn)
+	if len(cells) == 0 {
+		return nil, fmt.Errorf("keys of %s: sshd did not say where it reads them from", a.name)
+	}
 	var patterns []string
-	asked := false
-	for _, cell := range cellsOf(s) {
-		if cell.User == a.name {
-			asked = true
+	for _, cell := range cells {
+		if !asked || isOwn(cell) {
 			patterns = append(patterns, strings.Fields(strings.Join(cell.Settings["authorizedkeysfile"], " "))...)
 		}
-	}
-	if !asked {
-		return nil, fmt.Errorf("keys of %s: sshd did not say where it reads them from", a.name)
 	}
 	var files []string
 	for _, pattern := range patterns {
