@@ -18,8 +18,12 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 		return unknown("the agent could not try the wanted ruleset")
 	}
 	var wrong []string
-	if u := f.Units[nftUnit]; !isEnabled(u) {
+	u := f.Units[nftUnit]
+	if !isEnabled(u) {
 		wrong = append(wrong, fmt.Sprintf("%s: %s", nftUnit, stateOf(u)))
+	}
+	if u.State != facts.UnitNotFound && u.ExecStart != nftStart {
+		wrong = append(wrong, fmt.Sprintf("%s: ExecStart=%s", nftUnit, u.ExecStart))
 	}
 	if !includesFolder(f.Files[nftConfig].Content) {
 		wrong = append(wrong, fmt.Sprintf("%s: does not include %s", nftConfig, nftFolder))
@@ -46,6 +50,9 @@ func mendBoot(f *facts.Facts, p Policy) Mend {
 	}
 	if !isEnabled(u) {
 		m.Units = []facts.UnitChange{{Name: nftUnit, Action: "enable"}}
+	}
+	if u.ExecStart != nftStart {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("%s has ExecStart=%s: run `systemctl cat %s` and take out what makes it other than %s", nftUnit, u.ExecStart, nftUnit, nftStart))
 	}
 	if !includesFolder(f.Files[nftConfig].Content) {
 		m.replaceConfig(f)

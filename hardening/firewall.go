@@ -17,6 +17,7 @@ const (
 	nftFiles    = nftFolder + "/*.nft"
 	rulesetFile = nftFolder + "/k3sedge.nft"
 	nftUnit     = "nftables.service"
+	nftStart    = "/usr/sbin/nft -f " + nftConfig // what the unit does at boot
 	nftUnitFile = "/etc/systemd/system/nftables.service.d/k3sedge.conf"
 
 	nftConfigText = "#!/usr/sbin/nft -f\n" +

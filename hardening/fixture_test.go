@@ -149,7 +149,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	for _, name := range p.request().Units {
 		f.Units[name] = facts.Unit{State: facts.UnitNotFound, Active: "inactive"}
 	}
-	f.Units[nftUnit] = facts.Unit{State: "enabled", Active: "active", ExecStop: "/usr/sbin/nft delete table inet k3sedge"}
+	f.Units[nftUnit] = facts.Unit{State: "enabled", Active: "active", ExecStart: nftStart, ExecStop: "/usr/sbin/nft delete table inet k3sedge"}
 	for _, s := range sysctlSettings() {
 		f.Sysctls[s.key] = facts.Sysctl{Value: s.want, Origin: sysctlFile, Persistent: s.want}
 	}
@@ -197,7 +197,7 @@ func stock(t *testing.T, p Policy) *facts.Facts {
 	f.Files[cloudConfig] = facts.File{Exists: true}
 	f.Files[nftConfig] = facts.File{Exists: true, Content: debianNftables, Mode: 0o755}
 	f.Files[nftUnitFile], f.Files[rulesetFile] = facts.File{}, facts.File{}
-	f.Units[nftUnit] = facts.Unit{State: "disabled", Active: "inactive", ExecStop: "/usr/sbin/nft flush ruleset"}
+	f.Units[nftUnit] = facts.Unit{State: "disabled", Active: "inactive", ExecStart: nftStart, ExecStop: "/usr/sbin/nft flush ruleset"}
 	f.Units["rpcbind.service"] = facts.Unit{State: "enabled", Active: "active"}
 	for key := range f.Sysctls {
 		if key != bridgeFilter {

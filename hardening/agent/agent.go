@@ -36,9 +36,6 @@ func (Embedded) Path(arch string) (string, error) { return pathIn(programs, arch
 // For returns the agent for arch, such as amd64, with its content.
 func (Embedded) For(arch string) (machine.Agent, error) { return agentIn(programs, arch) }
 
-// For returns the embedded agent for arch, such as amd64, with its content.
-func For(arch string) (machine.Agent, error) { return Embedded{}.For(arch) }
-
 // pathIn names the agent by the checksum that `make build` left beside it, so
 // that asking for the path costs nothing; without one it has to unpack.
 func pathIn(files fs.FS, arch string) (string, error) {

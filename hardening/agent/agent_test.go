@@ -86,7 +86,7 @@ func TestAMissingAgentNamesTheCommandThatBuildsIt(t *testing.T) {
 	t.Parallel()
 	for _, ask := range []func() error{
 		func() error { _, err := pathIn(fstest.MapFS{}, "amd64"); return err },
-		func() error { _, err := For("riscv64"); return err },
+		func() error { _, err := Embedded{}.For("riscv64"); return err },
 		func() error { _, err := Embedded{}.Path("riscv64"); return err },
 	} {
 		err := ask()

@@ -134,9 +134,12 @@ const UnitNotFound = "not-found"
 
 // Unit is a systemd unit.
 type Unit struct {
-	State    string `json:"state"`    // unit file state: enabled, disabled, masked, static, alias … or UnitNotFound
-	Active   string `json:"active"`   // active, inactive, failed …
-	ExecStop string `json:"execStop"` // only for nftables.service: the commands, joined by newlines
+	State  string `json:"state"`  // unit file state: enabled, disabled, masked, static, alias … or UnitNotFound
+	Active string `json:"active"` // active, inactive, failed …
+	// ExecStart and ExecStop are told of nftables.service only: the commands,
+	// joined by newlines.
+	ExecStart string `json:"execStart"`
+	ExecStop  string `json:"execStop"`
 }
 
 // Sysctl is one kernel setting.

@@ -5,11 +5,8 @@ import (
 	"strings"
 )
 
-// Describe is a rule as short text for people. Anonymous sets appear by their
-// number; Table.Describe shows what is in them.
-func Describe(rule Rule) string { return (*Table)(nil).Describe(rule) }
-
-// Describe is a rule of this table as short text for people.
+// Describe is a rule of this table as short text for people. Without a table,
+// anonymous sets appear by their number.
 func (t *Table) Describe(rule Rule) string {
 	var words []string
 	for _, expr := range rule.Exprs {

@@ -135,7 +135,7 @@ func TestDescribeReference(t *testing.T) {
 	}
 	golden(t, "reference.txt", text.String())
 	lookup := do(expression("lookup", "left", "meta l4proto", "op", "notin", "set", "#2"), verdict("drop"))
-	if got := Describe(lookup); got != "l4proto != @#2 drop" {
+	if got := (*Table)(nil).Describe(lookup); got != "l4proto != @#2 drop" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -230,7 +230,7 @@ func FuzzDecodeRule(f *testing.F) {
 		names := &setNames{sets: map[string]kernelSet{"s": {name: "s", keyLen: 4}}, numbers: map[string]int{}}
 		rule, err := decodeRule(attributes{unix.NFTA_RULE_EXPRESSIONS: exprs, unix.NFTA_RULE_USERDATA: notes}, names)
 		if err == nil {
-			_ = Describe(rule)
+			_ = (*Table)(nil).Describe(rule)
 		}
 		_ = orderOf(notes)
 		for _, name := range []string{"meta", "ct", "payload", "fib", "bitwise", "byteorder", "immediate", "cmp", "range", "lookup", "limit", "log"} {

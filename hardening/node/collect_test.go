@@ -35,8 +35,8 @@ func newLookedAt(t *testing.T) (*world, facts.Request) {
 		listLoaded: `[{"unit":"basic.target","load":"loaded","active":"active"},{"unit":"ssh.service","load":"loaded","active":"active","sub":"running"},
 			{"unit":"auditd.service","load":"not-found","active":"inactive"},{"unit":"gone.service","load":"not-found","active":"active"},
 			{"unit":"run-1.service","load":"loaded","active":"active"}]`,
-		"systemctl show --property=ExecStop nftables.service": "ExecStop={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft flush ruleset ; ignore_errors=no ; start_time=[n/a] }\n",
-		"getent passwd -- root admin nobody-else":             "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
+		"systemctl show --property=ExecStart,ExecStop nftables.service": "ExecStart={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft -f /etc/nftables.conf ; ignore_errors=no ; pid=0 }\nExecStop={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft flush ruleset ; ignore_errors=no ; start_time=[n/a] }\n",
+		"getent passwd -- root admin nobody-else":                       "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
 	}
 	w.put(t, "/home/admin/.ssh/authorized_keys", "# mine\n"+ed25519Key+" me\n")
 	w.put(t, "/keys/admin", ed25519Key+" again\n")
@@ -101,7 +101,7 @@ func checkLogins(t *testing.T, logins []facts.Login) {
 func checkUnitFacts(t *testing.T, units map[string]facts.Unit) {
 	t.Helper()
 	want := map[string]facts.Unit{
-		nftablesUnit:     {State: "disabled", Active: "inactive", ExecStop: "/usr/sbin/nft flush ruleset"},
+		nftablesUnit:     {State: "disabled", Active: "inactive", ExecStart: "/usr/sbin/nft -f /etc/nftables.conf", ExecStop: "/usr/sbin/nft flush ruleset"},
 		"ssh.service":    {State: "enabled", Active: "active"},
 		"sshd.service":   {State: "alias", Active: "inactive"},
 		"auditd.service": {State: facts.UnitNotFound, Active: "inactive"}, // only mentioned by others
@@ -137,7 +137,7 @@ func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
 		"systemd is mute": {func(_ *testing.T, w *world) { w.refuse["list-units"] = "no bus" },
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
 		"systemd talks": {func(_ *testing.T, w *world) {
-			w.answer["systemctl show --property=ExecStop nftables.service"] = "ExecStop={ ??? }"
+			w.answer["systemctl show --property=ExecStart,ExecStop nftables.service"] = "ExecStop={ ??? }"
 		},
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
 		"no unit is on disk": {func(_ *testing.T, w *world) { w.answer[listFiles] = "[]" },

@@ -42,7 +42,7 @@ func (h Host) units(ctx context.Context, names []string) (map[string]facts.Unit,
 	if len(names) == 0 {
 		return out, nil
 	}
-	found, stop, err := h.foundUnits(ctx, names)
+	found, err := h.foundUnits(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -54,44 +54,44 @@ func (h Host) units(ctx context.Context, names []string) (map[string]facts.Unit,
 		if unit.Active == "" {
 			unit.Active = "inactive" // nothing needed it, so it is not even loaded
 		}
-		if name == nftablesUnit {
-			unit.ExecStop = stop
-		}
 		out[name] = unit
 	}
 	return out, nil
 }
 
-// foundUnits are those of the named units that systemd knows in any way, and
-// what stops nftables.
-func (h Host) foundUnits(ctx context.Context, names []string) (map[string]facts.Unit, string, error) {
+// foundUnits are those of the named units that systemd knows in any way.
+func (h Host) foundUnits(ctx context.Context, names []string) (map[string]facts.Unit, error) {
 	for _, name := range names {
 		if !unitName.MatchString(name) {
-			return nil, "", fmt.Errorf("ask systemd for %q: not the name of one unit", name)
+			return nil, fmt.Errorf("ask systemd for %q: not the name of one unit", name)
 		}
 	}
 	asked := append([]string{"--", certainUnit}, names...)
 	var files []unitFile
 	var loaded []unitLoaded
-	var stop string
-	var filesErr, loadedErr, stopErr error
+	var nft facts.Unit
+	var filesErr, loadedErr, nftErr error
 	var wait sync.WaitGroup
 	wait.Go(func() { filesErr = h.systemctlJSON(ctx, &files, append([]string{"list-unit-files"}, asked...)...) })
 	wait.Go(func() {
 		loadedErr = h.systemctlJSON(ctx, &loaded, append([]string{"list-units", "--all"}, asked...)...)
 	})
 	if slices.Contains(names, nftablesUnit) {
-		wait.Go(func() { stop, stopErr = h.execStop(ctx) })
+		wait.Go(func() { nft.ExecStart, nft.ExecStop, nftErr = h.nftCommands(ctx) })
 	}
 	wait.Wait()
-	if err := errors.Join(filesErr, loadedErr, stopErr); err != nil {
-		return nil, "", err
+	if err := errors.Join(filesErr, loadedErr, nftErr); err != nil {
+		return nil, err
 	}
 	found := mergeUnits(files, loaded)
 	if certain := found[certainUnit]; certain.State == "" || certain.Active == "" {
-		return nil, "", fmt.Errorf("ask systemd: it does not name %s, which is always there", certainUnit)
+		return nil, fmt.Errorf("ask systemd: it does not name %s, which is always there", certainUnit)
 	}
-	return found, stop, nil
+	if u, known := found[nftablesUnit]; known {
+		u.ExecStart, u.ExecStop = nft.ExecStart, nft.ExecStop
+		found[nftablesUnit] = u
+	}
+	return found, nil
 }
 
 // mergeUnits joins both lists. A unit may run although its file is gone.

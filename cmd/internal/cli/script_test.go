@@ -83,7 +83,7 @@ func condition(name string) (bool, error) {
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "agent": // whether `make agents` was run
-		_, err := agent.For("amd64")
+		_, err := agent.Embedded{}.For("amd64")
 		return err == nil, nil
 	}
 	return false, fmt.Errorf("no condition %s", name)
