@@ -60,7 +60,7 @@ func wrongKey(t *testing.T, s *site) {
 func noRoomOnNode(t *testing.T, s *site) {
 	const full = `sudo mount -t tmpfs -o size=64k tmpfs %s && sudo dd if=/dev/zero of=%[1]s/fill bs=64k count=1 status=none`
 	for name, tc := range map[string]struct {
-		break_, folder, words string
+		breaks, folder, words string
 		check                 int // of harden --check meanwhile
 	}{
 		"for what is needed to go back": {"sudo nft delete table inet k3sedge", "/var/lib/k3sedge", "nothing was changed", 3},
@@ -68,7 +68,7 @@ func noRoomOnNode(t *testing.T, s *site) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := s.on(t)
-			s.onNode(0, tc.break_)
+			s.onNode(0, tc.breaks)
 			s.onNode(0, fmt.Sprintf(full, tc.folder))
 			words := []string{"edge-1", tc.words, "o space left", "make room on edge-1", "df -h"}
 			s.trouble(1, 1, words, "up")

@@ -83,6 +83,19 @@ func (s *site) mended() {
 		s.t.Errorf("machines %v, want %v", got, want)
 	}
 	s.must(0, "up", "--plan")
+	s.keepsNoSecret()
+}
+
+// keepsNoSecret: the state folder is for events, pins and the journal.
+func (s *site) keepsNoSecret() {
+	s.t.Helper()
+	for _, name := range []string{"run.jsonl", "journal.jsonl", "known_hosts", "lock"} {
+		kept, err := os.ReadFile(filepath.Join(s.dir, ".k3sedge", name))
+		if err != nil || len(kept) == 0 {
+			s.t.Errorf("read %s: %d bytes, %v", name, len(kept), err)
+		}
+		s.refuseSecrets(result{stdout: string(kept)})
+	}
 }
 
 // beforeAnything are the troubles that are met before the first change.
@@ -176,6 +189,10 @@ func addressInUse(t *testing.T, s *site) {
 		}
 	}
 	stranger("add")
+	// Our side still knows the hardware address of the node that was destroyed.
+	if _, err := s.lab.Exec(t.Context(), "ip", "neigh", "flush", "dev", "br0"); err != nil {
+		t.Fatal(err)
+	}
 	s.trouble(1, 1, []string{"edge-1", address, "already in use", "nodes[].address"}, "up")
 	stranger("del")
 	if got := s.vms(); slices.Contains(got, "edge-1") {
