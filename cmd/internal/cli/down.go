@@ -74,7 +74,7 @@ func destroyAll(ctx context.Context, s Streams, p *provision.Proxmox, doomed []p
 	ctx, _, release := interrupts(ctx, s.Err)
 	defer release()
 	if err := p.Destroy(ctx, doomed); err != nil {
-		return afterFailure(err, "k3sedge down")
+		return halted{err, nil, "k3sedge down"}
 	}
 	fmt.Fprintf(s.Err, "destroyed %d machines; the image stays in its storage\n", len(doomed))
 	return nil

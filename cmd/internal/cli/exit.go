@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -79,7 +80,30 @@ func printError(w io.Writer, err error) {
 		printProblems(w, problems)
 	default:
 		printTroubles(w, troublesOf(err))
+		var h halted
+		if errors.As(err, &h) {
+			fmt.Fprintf(w, "hint: %s\n", h.outlook())
+		}
 	}
+}
+
+// halted is a run that did not come to its end.
+type halted struct {
+	error
+	standing []string // how far each subject came
+	again    string   // the command that goes on
+}
+
+// Unwrap returns what ended the run.
+func (h halted) Unwrap() error { return h.error }
+
+// outlook says what is left standing and how to go on.
+func (h halted) outlook() string {
+	stands := "what was done stands"
+	if len(h.standing) > 0 {
+		stands += " (" + strings.Join(h.standing, ", ") + ")"
+	}
+	return stands + "; " + h.again + " goes on from here"
 }
 
 func printProblems(w io.Writer, problems inventory.Problems) {

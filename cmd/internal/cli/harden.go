@@ -71,7 +71,7 @@ func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
 	_, err = converge.Run(ctx, stop, report, hardenStage(st))
 	report.close()
 	if err != nil {
-		return afterFailure(err, "k3sedge harden")
+		return halted{err, report.standing(), "k3sedge harden"}
 	}
 	return st.printProof(ctx, o.output, report.times())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +22,11 @@ type runReport struct {
 	mu     sync.Mutex
 	stages []stageTime
 	blind  []error // why steps could not be looked at
+	ended  []ended
 }
+
+// ended is the last step of a subject that came to a good end.
+type ended struct{ subject, step string }
 
 // stageTime is how long a stage took.
 type stageTime struct {
@@ -68,6 +73,9 @@ func (r *runReport) note(e converge.Event) {
 	switch e.Kind {
 	case converge.StageFinished:
 		r.stages = append(r.stages, stageTime{e.Stage, e.Elapsed.Round(time.Millisecond).Seconds()})
+	case converge.StepHolds, converge.StepChanged:
+		r.ended = slices.DeleteFunc(r.ended, func(o ended) bool { return o.subject == e.Subject })
+		r.ended = append(r.ended, ended{e.Subject, e.Step})
 	case converge.StepUnknown:
 		r.blind = append(r.blind, &converge.StepError{Subject: e.Subject, Step: e.Step, Err: e.Err})
 	}
@@ -78,6 +86,20 @@ func (r *runReport) notSeen() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return errors.Join(r.blind...)
+}
+
+// standing is how far each subject came, in the order of the alphabet.
+func (r *runReport) standing() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	for _, e := range r.ended {
+		if e.subject != "" {
+			out = append(out, e.subject+" up to "+e.step)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (r *runReport) times() []stageTime {

@@ -33,14 +33,15 @@ func TestTroubleIsToldOnce(t *testing.T) {
 		"one node": {at("edge-1", lost), "error: edge-1: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
 		"the same remedy": {errors.Join(at("edge-1", full(9000)), at("edge-2", full(9001))),
 			"error: edge-1: resize VM 9000: task resize 9000 failed: no space\nerror: edge-2: resize VM 9001: task resize 9001 failed: no space\nhint: make room\n"},
-		"two remedies":              {errors.Join(at("edge-1", full(9000)), at("edge-2", lost)), "error: edge-1: resize VM 9000: task resize 9000 failed: no space\nhint: make room\nerror: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
-		"joins in joins":            {couldNotLook{errors.Join(errors.Join(lost), errors.Join(lost, lost))}, "error: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
-		"two errors in a sentence":  {at("edge-1", fmt.Errorf("%w: %w", errors.New("not proven"), lost)), "error: edge-1: not proven: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
-		"a hint for all of them":    {machine.WithHint(errors.Join(errors.New("a"), lost, errors.New("b")), "again"), "error: a\nhint: again\nerror: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\nerror: b\nhint: again\n"},
-		"words before all of them":  {at("edge-1", errors.Join(errors.New("a"), errors.New("b"))), "error: edge-1: a\nerror: edge-1: b\n"},
-		"stopped at every node":     {afterFailure(errors.Join(converge.ErrStopped, converge.ErrStopped), "k3sedge up"), "error: stopped between two steps, as asked\nhint: what was done stands; k3sedge up goes on from here\n"},
-		"a failure without a hint":  {afterFailure(errors.Join(at("edge-1", errors.New("boom")), at("edge-2", lost)), "k3sedge up"), "error: edge-1: boom\nhint: what was done stands and nothing was taken back; k3sedge up goes on from here\nerror: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
-		"only one of them went bad": {afterFailure(errors.Join(nil, at("edge-2", lost)), "k3sedge up"), "error: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
+		"two remedies":             {errors.Join(at("edge-1", full(9000)), at("edge-2", lost)), "error: edge-1: resize VM 9000: task resize 9000 failed: no space\nhint: make room\nerror: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
+		"joins in joins":           {couldNotLook{errors.Join(errors.Join(lost), errors.Join(lost, lost))}, "error: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
+		"two errors in a sentence": {at("edge-1", fmt.Errorf("%w: %w", errors.New("not proven"), lost)), "error: edge-1: not proven: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\n"},
+		"a hint for all of them":   {machine.WithHint(errors.Join(errors.New("a"), lost, errors.New("b")), "again"), "error: a\nhint: again\nerror: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\nerror: b\nhint: again\n"},
+		"words before all of them": {at("edge-1", errors.Join(errors.New("a"), errors.New("b"))), "error: edge-1: a\nerror: edge-1: b\n"},
+		"stopped at every node": {halted{errors.Join(converge.ErrStopped, converge.ErrStopped), nil, "k3sedge up"},
+			"error: stopped between two steps, as asked\nhint: what was done stands; k3sedge up goes on from here\n"},
+		"halted": {halted{errors.Join(at("edge-1", errors.New("boom")), at("edge-2", lost)), []string{"edge-1 up to machine/disk", "edge-2 up to machine/seed"}, "k3sedge up"},
+			"error: edge-1: boom\nerror: edge-2: reach Proxmox at 10.0.0.3:8006: connection lost: EOF\nhint: is Proxmox up?\nhint: what was done stands (edge-1 up to machine/disk, edge-2 up to machine/seed); k3sedge up goes on from here\n"},
 	} {
 		var out bytes.Buffer
 		printError(&out, tc.err)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/provision/converge"
-	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // upOptions are the flags of `k3sedge up`.
@@ -106,7 +104,7 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 	_, err = converge.Run(ctx, stop, report, upStages(st, m)...)
 	report.close()
 	if err != nil {
-		return afterFailure(err, "k3sedge up")
+		return halted{err, report.standing(), "k3sedge up"}
 	}
 	return st.printProof(ctx, o.output, report.times())
 }
@@ -151,18 +149,4 @@ func planOutcome(s Streams, r converge.Result) error {
 	}
 	fmt.Fprintf(s.Err, "no changes: all %d steps hold\n", r.Holds)
 	return nil
-}
-
-// afterFailure says what stands and how to go on, next to each thing that went
-// wrong.
-func afterFailure(err error, again string) error {
-	parts := flatten(err)
-	for i, e := range parts {
-		if errors.Is(e, converge.ErrStopped) || errors.Is(e, errInterrupted) {
-			parts[i] = machine.WithHint(e, "what was done stands; %s goes on from here", again)
-		} else {
-			parts[i] = orHint(e, fmt.Sprintf("what was done stands and nothing was taken back; %s goes on from here", again))
-		}
-	}
-	return errors.Join(parts...)
 }
