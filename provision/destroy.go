@@ -54,10 +54,20 @@ func (p *Proxmox) awaitEarlier(ctx context.Context, n inventory.Node) error {
 		return err
 	}
 	s, err := h.look(ctx)
-	if err == nil && s.Busy {
-		err = h.awaitUnlock(ctx, s.VMID)
+	switch {
+	case err != nil, s.Present:
+		return err
+	case s.Busy:
+		return h.awaitUnlock(ctx, s.VMID)
 	}
-	return err
+	id, _ := h.acts.vmid(n.Name)
+	if id == 0 || !h.acts.unanswered(n.Name, id) {
+		return nil
+	}
+	if _, err := h.inspect(ctx, id); isAbsent(err) {
+		return nil // this token would see it
+	}
+	return h.awaitUnseen(ctx, id, p.unseen, nil)
 }
 
 // doom judges one VM of our range.

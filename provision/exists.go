@@ -115,7 +115,7 @@ func (h *hands) createSomewhere(ctx context.Context) error {
 			return err
 		}
 		if asked {
-			if err := h.awaitUnseen(ctx, id, err); err != nil {
+			if err := h.awaitUnseen(ctx, id, 5*time.Minute, err); err != nil {
 				return err
 			}
 		}
@@ -130,11 +130,12 @@ func (h *hands) createSomewhere(ctx context.Context) error {
 	}
 }
 
-// awaitUnseen waits until it can be told whose a VM is that is there and may
-// be ours: Proxmox adds a VM to its pool last of all, so that a token whose
-// rights hang on the pool is refused every look until then.
-func (h *hands) awaitUnseen(ctx context.Context, id int, taken error) error {
-	wait := converge.Wait{What: fmt.Sprintf("VM %d, which an earlier run asked for", id), Every: h.tasks.every, Limit: 5 * time.Minute, Cause: "a large image, or a slow storage"}
+// awaitUnseen waits until it can be told whose a VM is that may be ours:
+// Proxmox adds a VM to its pool last of all, so that a token whose rights hang
+// on the pool is refused every look until then. taken, if any, is how Proxmox
+// said that the VM is there.
+func (h *hands) awaitUnseen(ctx context.Context, id int, limit time.Duration, taken error) error {
+	wait := converge.Wait{What: fmt.Sprintf("VM %d, which an earlier run asked for", id), Every: h.tasks.every, Limit: limit, Cause: "a large image, or a slow storage"}
 	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
 		s, err := h.inspect(ctx, id)
 		var answer *APIError
@@ -146,7 +147,7 @@ func (h *hands) awaitUnseen(ctx context.Context, id int, taken error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return machine.WithHint(errors.Join(taken, err), "see in Proxmox whether its task qmcreate %d still runs, and run the same command again when it has ended; if VM %d is a stranger's, remove .k3sedge/journal.jsonl", id, id)
+	return machine.WithHint(errors.Join(taken, err), "see in Proxmox whether its task qmcreate %d still runs, and run the same command again when it has ended; if there is no VM %d, or if it is a stranger's, remove .k3sedge/journal.jsonl", id, id)
 }
 
 func (h *hands) create(ctx context.Context, id int) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
@@ -225,4 +226,36 @@ func TestDestroyWhileBeingMade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDestroyDoesNotPassOverAnUnseenVM has a token whose rights hang on the
+// pool: what was asked for and not answered may be there, and may not be
+// looked at.
+func TestDestroyDoesNotPassOverAnUnseenVM(t *testing.T) {
+	t.Parallel()
+	sample := newWorld(t, fakepve.Options{}).cluster.Provider.Proxmox
+	access := fakepve.Options{Access: granted(*sample, 9)}
+	t.Run("made in the end", func(t *testing.T) {
+		t.Parallel()
+		w := killWhileMaking(t, access, "after create")
+		if doomed, err := w.proxmox().DestroyPlan(t.Context()); err != nil || len(doomed) != 1 || doomed[0].VMID != 9000 {
+			t.Errorf("%+v, %v", doomed, err)
+		}
+	})
+	t.Run("never seen", func(t *testing.T) {
+		t.Parallel()
+		w := killWhileMaking(t, access, "before create")
+		p := w.proxmox()
+		p.unseen = time.Millisecond
+		doomed, err := p.DestroyPlan(t.Context())
+		if err == nil || !strings.Contains(hintOf(err), "qmcreate 9000") || !strings.Contains(hintOf(err), "journal.jsonl") {
+			t.Errorf("%+v, %v (%s)", doomed, err, hintOf(err))
+		}
+	})
+	t.Run("not there for a token that would see it", func(t *testing.T) {
+		t.Parallel()
+		if doomed, err := killWhileMaking(t, fakepve.Options{}, "before create").proxmox().DestroyPlan(t.Context()); err != nil || len(doomed) != 0 {
+			t.Errorf("%+v, %v", doomed, err)
+		}
+	})
 }

@@ -32,6 +32,7 @@ type Proxmox struct {
 	numbers  *numbers
 	every    time.Duration   // first pause while waiting for a task
 	pauses   []time.Duration // before what a lock kept from beginning is asked again
+	unseen   time.Duration   // how long DestroyPlan waits for a VM that may not be looked at yet
 }
 
 var errNotProxmox = errors.New("provider.proxmox is not set")
@@ -51,7 +52,7 @@ func NewProxmox(cfg Config) (*Proxmox, error) {
 	if err != nil {
 		return nil, machine.WithHint(err, "%s may be removed: it only helps to take up a run that was killed", cfg.StateDir)
 	}
-	p := &Proxmox{cfg: cfg, settings: settings, api: c, journal: j, numbers: newNumbers(settings.VMIDs, max(1, len(cfg.Cluster.Nodes))), every: 150 * time.Millisecond}
+	p := &Proxmox{cfg: cfg, settings: settings, api: c, journal: j, numbers: newNumbers(settings.VMIDs, max(1, len(cfg.Cluster.Nodes))), every: 150 * time.Millisecond, unseen: time.Minute}
 	for pause := time.Second; pause < time.Minute; pause *= 2 {
 		p.pauses = append(p.pauses, pause)
 	}
