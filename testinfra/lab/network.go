@@ -97,6 +97,10 @@ func (l *Lab) unplug(ctx context.Context, namespace string) error {
 	if _, err := run(ctx, "ip", "-n", namespace, "link", "del", "eth0"); err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	// The next machine with this address has another hardware address. The LAN
+	// would look for the old one for up to 45 s; if the LAN goes too, there is
+	// nothing to forget.
+	_, _ = run(ctx, "ip", "-n", l.plan.lan(), "neigh", "flush", "dev", bridge)
 	// Two may clear up behind the same machine: who watched it and `down`.
 	if _, err := run(ctx, "ip", "netns", "del", namespace); err != nil && namespaceExists(namespace) {
 		return fmt.Errorf("remove namespace: %w", err)
