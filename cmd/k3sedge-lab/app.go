@@ -73,7 +73,7 @@ func (a app) commands() []*cli.Command {
 			Description: "k3sedge-lab restart edge-1"},
 		{Name: "machine", Usage: "boot a machine that Proxmox knows nothing of", ArgsUsage: "NAME ADDRESS", Action: a.machine,
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "key", Usage: "file with the public key that may log in", Required: true},
+				&cli.StringFlag{Name: "key", Usage: "file with the public key that may log in; required"},
 				&cli.StringFlag{Name: "user", Usage: "who may log in, with sudo", Value: "admin"},
 			},
 			Description: "k3sedge-lab machine --key id_ed25519.pub metal-1 10.77.0.21"},

@@ -4,25 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
-func main() { os.Exit(start()) }
+func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 
-// start runs the command line and says how it ended.
-func start() int {
+// run runs the command line and says how it ended.
+func run(args []string, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := newApp(os.Stdout, os.Stderr).RunContext(ctx, os.Args)
+	err := newApp(out, errs).RunContext(ctx, args)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "error:", err)
+	fmt.Fprintln(errs, "error:", err)
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
-		fmt.Fprintln(os.Stderr, "hint:", hinted.Hint())
+		fmt.Fprintln(errs, "hint:", hinted.Hint())
 	}
 	var wrong usageError
 	if errors.As(err, &wrong) {

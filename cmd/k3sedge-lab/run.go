@@ -198,6 +198,9 @@ func (a app) machine(c *cli.Context) error {
 	if err == nil {
 		err = arguments(c, "NAME", "ADDRESS")
 	}
+	if err == nil && c.String("key") == "" {
+		err = usageError("machine: --key is missing; see k3sedge-lab machine --help")
+	}
 	if err != nil {
 		return err
 	}

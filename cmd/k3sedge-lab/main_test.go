@@ -1,0 +1,93 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/testinfra/lab"
+)
+
+// runLab runs the command line with its files in a folder of the test's own.
+func runLab(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	dir := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	argv := append([]string{"k3sedge-lab", "--name", "test-main", "--state", filepath.Join(dir, "state"), "--cache", filepath.Join(dir, "cache")}, args...)
+	code = run(argv, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestHelpNamesEveryCommandWithAnExample(t *testing.T) {
+	code, help, _ := runLab(t)
+	if code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	for _, command := range []string{"up", "down", "status", "exec", "project", "image", "fault", "restart", "machine"} {
+		if !strings.Contains(help, "\n   "+command+" ") {
+			t.Errorf("the help does not name %s:\n%s", command, help)
+		}
+		code, own, _ := runLab(t, command, "--help")
+		if code != 0 || !strings.Contains(own, "k3sedge-lab "+command) {
+			t.Errorf("%s --help: exit %d, without an example:\n%s", command, code, own)
+		}
+	}
+	if strings.Contains(help, "serve") {
+		t.Error("the help names the daemon's own command")
+	}
+}
+
+func TestWrongUsageIsRefusedBeforeAnythingIsDone(t *testing.T) {
+	for name, args := range map[string][]string{
+		"no such command":   {"upp"},
+		"no such flag":      {"up", "--fast"},
+		"too many":          {"status", "now"},
+		"project nowhere":   {"project"},
+		"exec nothing":      {"exec"},
+		"restart nothing":   {"restart"},
+		"machine, no key":   {"machine", "m", "10.77.0.21"},
+		"machine, no place": {"machine", "--key", "/dev/null", "m"},
+	} {
+		code, out, errs := runLab(t, args...)
+		if code != 2 || !strings.HasPrefix(errs, "error: ") && !strings.Contains(errs, "\nerror: ") {
+			t.Errorf("%s: exit %d, want 2\n%s%s", name, code, out, errs)
+		}
+	}
+}
+
+func TestALabThatIsDown(t *testing.T) {
+	code, out, errs := runLab(t, "status", "--json")
+	var s lab.Status
+	if err := json.Unmarshal([]byte(out), &s); err != nil || code != 0 || s.Up || s.Name != "test-main" || len(s.Machines) != 0 {
+		t.Errorf("exit %d, %+v, %v\n%s", code, s, err, errs)
+	}
+	project := t.TempDir()
+	for name, args := range map[string][]string{
+		"exec":    {"exec", "--", "true"},
+		"project": {"project", project},
+		"restart": {"restart", "edge-1"},
+		"fault":   {"fault", `{"kind":"delay","delay":"1s"}`},
+	} {
+		code, _, errs := runLab(t, args...)
+		if code != 1 || !strings.Contains(errs, "is not up") || !strings.Contains(errs, "hint: k3sedge-lab --name test-main up") {
+			t.Errorf("%s: exit %d\n%s", name, code, errs)
+		}
+	}
+	if left, err := os.ReadDir(project); err != nil || len(left) > 0 {
+		t.Errorf("a project was begun for a lab that is not there: %v, %v", left, err)
+	}
+}
+
+func TestNamesThatCannotBePartOfANamespace(t *testing.T) {
+	for _, name := range []string{"a/b", "..", "a.b", strings.Repeat("x", 60)} {
+		var out, errs bytes.Buffer
+		if code := run([]string{"k3sedge-lab", "--name", name, "status"}, &out, &errs); code == 0 {
+			t.Errorf("%q is a lab's name: %s", name, out.String())
+		}
+	}
+}
