@@ -34,6 +34,9 @@ func checkBoot(f *facts.Facts, p Policy) Verdict {
 	if f.Files[rulesetFile].Content != p.Ruleset {
 		wrong = append(wrong, rulesetFile+": not the wanted ruleset")
 	}
+	for _, name := range looseBootFiles(f) {
+		wrong = append(wrong, modeLine(f, name))
+	}
 	if equal, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own); !equal {
 		wrong = append(wrong, "kernel: another table inet k3sedge than the next boot will load")
 	}
@@ -62,7 +65,31 @@ func mendBoot(f *facts.Facts, p Policy) Mend {
 	}
 	runs, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own)
 	m.Ruleset = !runs || f.Files[rulesetFile].Content != p.Ruleset
+	m.tighten(f)
 	return m
+}
+
+// looseBootFiles are the files that nftables.service loads as root and that
+// somebody else could write.
+func looseBootFiles(f *facts.Facts) []string {
+	return looseFiles(f, 0o755, func(name string) bool { return name == nftConfig || path.Dir(name) == nftFolder })
+}
+
+// tighten makes loose files of ours root's again. Those with rules of the
+// user's are his: what is in them need not pass nft's check alone.
+func (m *Mend) tighten(f *facts.Facts) {
+	for _, name := range looseBootFiles(f) {
+		switch {
+		case name == rulesetFile:
+			m.Ruleset = true // it is written anew, for root only
+		case name == nftConfig && flushAll.MatchString(f.Files[name].Content):
+			m.replaceConfig(f)
+		case name == nftConfig && isSkeleton(f.Files[name].Content):
+			m.Files = append(m.Files, facts.FileChange{Path: name, Content: f.Files[name].Content, Mode: 0o755})
+		case !slices.ContainsFunc(m.Files, func(c facts.FileChange) bool { return c.Path == name }):
+			m.Blocked = append(m.Blocked, fmt.Sprintf("%s: run `chown root:root %s` and `chmod go-w %s`", modeLine(f, name), name, name))
+		}
+	}
 }
 
 // replaceConfig writes /etc/nftables.conf, unless rules of the user's stand in it.
@@ -87,6 +114,11 @@ func ownRules(config string) (number int, line string) {
 		}
 	}
 	return 0, ""
+}
+
+func isSkeleton(config string) bool {
+	_, own := ownRules(config)
+	return own == ""
 }
 
 // nftLine is a line without its comment and with single spaces.

@@ -143,7 +143,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 			nftConfig:   {Exists: true, Content: nftConfigText, Mode: 0o755},
 			nftUnitFile: {Exists: true, Content: nftUnitText, Mode: 0o644},
 			rulesetFile: {Exists: true, Content: p.Ruleset, Mode: 0o600},
-			nftFiles:    {}, // the folder was listed
+			sshdFiles:   {}, nftFiles: {}, // the folders were listed
 		},
 	}
 	for _, name := range p.request().Units {

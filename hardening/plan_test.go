@@ -159,6 +159,30 @@ func TestFilesBesideOursAreLeftToTheUser(t *testing.T) {
 	}
 }
 
+// A rule that somebody else could write is root's in name only.
+func TestLooseFilesOfTheFirewallAreMendedWhereTheyAreOurs(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	f.Files[rulesetFile] = facts.File{Exists: true, Content: p.Ruleset, Mode: 0o666}
+	f.Files[nftConfig] = facts.File{Exists: true, Content: nftConfigText, Mode: 0o755, UID: 1000}
+	f.Files[nftFolder+"/z.nft"] = facts.File{Exists: true, Content: "table inet mine { }\n", Mode: 0o664, GID: 4}
+	plan := PlanFor(f, p)
+	if got, ok := change(plan.Transaction, nftConfig); !ok || got.Mode != 0o755 || got.Content != nftConfigText || plan.Transaction.Ruleset == "" {
+		t.Errorf("transaction %+v", plan.Transaction)
+	}
+	want := "FW-14: /etc/nftables.d/z.nft: mode 0664, owner 0:4: run `chown root:root /etc/nftables.d/z.nft` and `chmod go-w /etc/nftables.d/z.nft`"
+	if !slices.Equal(plan.Blocked, []string{want}) {
+		t.Errorf("blocked %q", plan.Blocked)
+	}
+	// Where the file has to go anyway, nobody is sent to change its mode.
+	f.Files[nftConfig] = facts.File{Exists: true, Content: nftConfigText + "flush ruleset\n", Mode: 0o777}
+	plan = PlanFor(f, p)
+	if got, _ := change(plan.Transaction, nftConfig); got.Content != nftConfigText || len(plan.Blocked) != 1 {
+		t.Errorf("plan %+v", plan)
+	}
+}
+
 func TestOtherFirewallManagersAreDisabled(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)

@@ -12,6 +12,7 @@ import (
 const (
 	sshdConfig  = "/etc/ssh/sshd_config"
 	sshdDropIns = "/etc/ssh/sshd_config.d"
+	sshdFiles   = sshdDropIns + "/*.conf"
 	sshdDropIn  = sshdDropIns + "/00-k3sedge.conf"
 	sshdUnit    = "ssh.service"
 
@@ -95,7 +96,7 @@ func sshControls() []Control {
 			ID: "SSH-16", Title: "sshd's configuration and the authorized keys are as we know them", Severity: High,
 			Why:   "a key that nobody knows is a login that nobody knows",
 			Refs:  []string{"dev-sec sshd-05", "CIS Debian 12 5.1.1"},
-			Needs: []Part{PartSSHD, PartLogins, PartFiles}, Files: []string{sshdConfig, sshdDropIn},
+			Needs: []Part{PartSSHD, PartLogins, PartFiles}, Files: []string{sshdConfig, sshdDropIn, sshdFiles},
 			Check: checkIntegrity, Mend: mendIntegrity,
 		},
 	}

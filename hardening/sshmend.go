@@ -82,20 +82,14 @@ func whyNotAside(f *facts.Facts, o facts.Origin) string {
 	return ""
 }
 
-// differs reports whether a file is not as wanted: content, mode, root's.
-func differs(have facts.File, content string, mode uint32) bool {
-	return !have.Exists || have.Content != content || have.Mode != mode || have.UID != 0 || have.GID != 0
-}
-
 // checkIntegrity wants root's files, and no key that the inventory does not name.
 func checkIntegrity(f *facts.Facts, p Policy) Verdict {
 	if !f.Files[sshdConfig].Exists {
 		return unknown(sshdConfig + " is not there")
 	}
 	var wrong []string
-	for _, file := range looseFiles(f) {
-		have := f.Files[file]
-		wrong = append(wrong, fmt.Sprintf("%s: mode %04o, owner %d:%d", file, have.Mode, have.UID, have.GID))
+	for _, file := range looseSSHFiles(f) {
+		wrong = append(wrong, modeLine(f, file))
 	}
 	keys := 0
 	for _, login := range f.Logins {
@@ -120,12 +114,13 @@ func checkIntegrity(f *facts.Facts, p Policy) Verdict {
 // away: one of them may be the only way in.
 func mendIntegrity(f *facts.Facts, p Policy) Mend {
 	var m Mend
-	for _, file := range looseFiles(f) {
-		content := f.Files[file].Content
+	for _, file := range looseSSHFiles(f) {
+		have := f.Files[file]
+		change := facts.FileChange{Path: file, Content: have.Content, Mode: have.Mode&0o644 | 0o600}
 		if file == sshdDropIn {
-			content = dropInText(p)
+			change.Content, change.Mode = dropInText(p), 0o644
 		}
-		m.Files = append(m.Files, facts.FileChange{Path: file, Content: content, Mode: 0o644})
+		m.Files = append(m.Files, change)
 	}
 	for _, login := range f.Logins {
 		for _, k := range login.Keys {
@@ -163,16 +158,9 @@ func unseenKeys(f *facts.Facts) []facts.Origin {
 	return out
 }
 
-// looseFiles are sshd's files that somebody else than root could write.
-func looseFiles(f *facts.Facts) []string {
-	var out []string
-	for _, name := range []string{sshdConfig, sshdDropIn} {
-		have := f.Files[name]
-		if have.Exists && (have.Mode&^0o644 != 0 || have.UID != 0 || have.GID != 0) {
-			out = append(out, name)
-		}
-	}
-	return out
+// looseSSHFiles are sshd's files that somebody else than root could write.
+func looseSSHFiles(f *facts.Facts) []string {
+	return looseFiles(f, 0o644, func(name string) bool { return name == sshdConfig || path.Dir(name) == sshdDropIns })
 }
 
 func keyName(user string, k facts.Key) string {

@@ -148,12 +148,16 @@ func TestKeysAreReportedAndNeverTakenAway(t *testing.T) {
 	loose = f.Files[sshdDropIn]
 	loose.UID, loose.Content = 1000, "# drifted\n"+loose.Content
 	f.Files[sshdDropIn] = loose
+	f.Files[siteDropIn] = facts.File{Exists: true, Content: "# site\n", Mode: 0o620}
 	plan := PlanFor(f, p)
 	if len(plan.Blocked) != 1 || !strings.Contains(plan.Blocked[0], "authorized_keys:2") || !strings.Contains(plan.Blocked[0], "ssh.authorizedKeys") {
 		t.Errorf("blocked %q", plan.Blocked)
 	}
 	if got, ok := change(plan.Transaction, sshdConfig); !ok || got.Mode != 0o644 || got.Content != f.Files[sshdConfig].Content {
 		t.Errorf("sshd_config: %+v", got)
+	}
+	if got, ok := change(plan.Transaction, siteDropIn); !ok || got.Mode != 0o600 || got.Content != "# site\n" {
+		t.Errorf("a site's file: %+v", got)
 	}
 	if got, ok := change(plan.Transaction, sshdDropIn); !ok || got.Content != dropInText(p) {
 		t.Errorf("drop-in: %+v", got)

@@ -16,6 +16,9 @@ type mutation struct {
 	ids    []string
 }
 
+// siteDropIn is a file of sshd's that somebody else has made.
+const siteDropIn = sshdDropIns + "/99-site.conf"
+
 // inCells changes one setting for one user from one source.
 func inCells(user, source int, key string, values ...string) func(*facts.Facts, Policy) {
 	return func(f *facts.Facts, p Policy) {
@@ -108,6 +111,10 @@ func sshMutations() []mutation {
 		{"other keys for all", lastOrigin(facts.Origin{Key: "authorizedkeysfile", Value: "/etc/ssh/keys", File: sshdConfig, Line: 9}), Pass, nil}, // the agent reads them
 		{"writable for all", file(sshdConfig, func(f *facts.File) { f.Mode = 0o666 }), Fail, []string{"SSH-16"}},
 		{"somebody's file", file(sshdDropIn, func(f *facts.File) { f.UID = 1000 }), Fail, []string{"SSH-16"}},
+		{"a site's file writable for all", file(siteDropIn, func(f *facts.File) { f.Exists, f.Mode = true, 0o666 }), Fail, []string{"SSH-16"}},
+		{"a site's file of somebody's", file(siteDropIn, func(f *facts.File) { f.Exists, f.Mode, f.GID = true, 0o600, 4 }), Fail, []string{"SSH-16"}},
+		{"a site's file for root", file(siteDropIn, func(f *facts.File) { f.Exists, f.Mode = true, 0o600 }), Pass, nil},
+		{"drop-ins not listed", func(f *facts.Facts, _ Policy) { delete(f.Files, sshdFiles) }, Unknown, []string{"SSH-16"}},
 		{"tighter mode", file(sshdConfig, func(f *facts.File) { f.Mode = 0o600 }), Pass, nil},
 		{"no sshd_config", file(sshdConfig, func(f *facts.File) { f.Exists = false }), Unknown, []string{"SSH-16"}},
 		{
@@ -131,6 +138,12 @@ func otherMutations() []mutation {
 		{"unit disabled", unit(nftUnit, facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"FW-14"}},
 		{"nftables not installed", unit(nftUnit, facts.Unit{State: facts.UnitNotFound, Active: "inactive"}), Fail, []string{"FW-14"}},
 		{"the unit loads something else", unit(nftUnit, facts.Unit{State: "enabled", Active: "active", ExecStart: "/bin/true"}), Fail, []string{"FW-14"}},
+		{"a ruleset others write", file(rulesetFile, func(f *facts.File) { f.Mode = 0o660 }), Fail, []string{"FW-14"}},
+		{"somebody's ruleset", file(rulesetFile, func(f *facts.File) { f.UID = 1000 }), Fail, []string{"FW-14"}},
+		{"a configuration others write", file(nftConfig, func(f *facts.File) { f.Mode = 0o777 }), Fail, []string{"FW-14"}},
+		{"somebody's configuration", file(nftConfig, func(f *facts.File) { f.GID = 1000 }), Fail, []string{"FW-14"}},
+		{"a configuration that is not run", file(nftConfig, func(f *facts.File) { f.Mode = 0o644 }), Pass, nil},
+		{"a file beside ours that others write", file(nftFolder+"/z.nft", func(f *facts.File) { f.Exists, f.Mode = true, 0o666 }), Fail, []string{"FW-14"}},
 		{"unit not looked at", func(f *facts.Facts, _ Policy) { delete(f.Units, nftUnit) }, Unknown, []string{"FW-14", "FW-15"}},
 		{"unit without an answer", unit(nftUnit, facts.Unit{}), Unknown, []string{"FW-14", "FW-15"}},
 		{"a server not looked at", func(f *facts.Facts, _ Policy) { delete(f.Units, "rsh.socket") }, Unknown, []string{"SVC-02"}},
