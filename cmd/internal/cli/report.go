@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type runReport struct {
 
 	mu     sync.Mutex
 	stages []stageTime
-	blind  []error // why steps could not be looked at
+	blind  []*converge.StepError // why steps could not be looked at
 	ended  []ended
 }
 
@@ -85,7 +86,13 @@ func (r *runReport) note(e converge.Event) {
 func (r *runReport) notSeen() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return errors.Join(r.blind...)
+	// Nodes are looked at side by side; what is told has one order.
+	slices.SortStableFunc(r.blind, func(a, b *converge.StepError) int { return strings.Compare(a.Subject, b.Subject) })
+	errs := make([]error, len(r.blind))
+	for i, e := range r.blind {
+		errs[i] = e
+	}
+	return errors.Join(errs...)
 }
 
 // standing is how far each subject came, in the order of the alphabet.

@@ -60,18 +60,22 @@ func TestAPlanGivesEveryGapItsHint(t *testing.T) {
 		t.Fatal(err)
 	}
 	away := gone(machine.Timeout, errors.New("no answer"))
+	r.Report(converge.Event{Kind: converge.StepUnknown, Stage: "s", Subject: "edge-3", Step: "harden", Err: machine.WithHint(errors.New("boom"), "look")})
 	for _, step := range []string{"machine/ready", "harden"} {
 		r.Report(converge.Event{Kind: converge.StepUnknown, Stage: "s", Subject: "edge-1", Step: step, Err: fmt.Errorf("ask: %w", away)})
 	}
 	r.Report(converge.Event{Kind: converge.StepPending, Stage: "s", Subject: "edge-2", Step: "harden", Err: away})
 	printError(&errs, r.notSeen())
-	const want = `  edge-1: machine/ready: could not look
+	const want = `  edge-3: harden: could not look
+  edge-1: machine/ready: could not look
   edge-1: harden: could not look
   edge-2: harden: after the changes above
 error: reach Proxmox at 10.0.0.3:8006: no answer: no answer
   edge-1: machine/ready
   edge-1: harden
 hint: is Proxmox up?
+error: edge-3: harden: boom
+hint: look
 `
 	if errs.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", errs.String(), want)
