@@ -31,7 +31,7 @@ func mendSSHD(f *facts.Facts, p Policy) Mend {
 		m.Blocked = append(m.Blocked, fmt.Sprintf("%s does not read the drop-ins: make `Include %s/*.conf` its first line", sshdConfig, sshdDropIns))
 	}
 	for _, o := range offenders(f, p) {
-		if blocked := whyNotAside(f, o); blocked != "" {
+		if blocked := whyNotAside(f, o, p); blocked != "" {
 			m.Blocked = append(m.Blocked, blocked)
 			continue
 		}
@@ -56,8 +56,7 @@ func mendPrecedence(f *facts.Facts, p Policy) Mend {
 func offenders(f *facts.Facts, p Policy) []facts.Origin {
 	out := weakMatches(f, p)
 	for i, o := range f.SSHD.Origins {
-		managed := slices.ContainsFunc(sshSettings(p), func(s sshSetting) bool { return s.key() == o.Key })
-		if !managed || o.Match != "" || o.File == sshdDropIn {
+		if !isManaged(o.Key, p) || o.Match != "" || o.File == sshdDropIn {
 			continue
 		}
 		// AllowUsers adds up over all files, wherever they rank.
@@ -69,17 +68,23 @@ func offenders(f *facts.Facts, p Policy) []facts.Origin {
 	return out
 }
 
-// whyNotAside says why the file of o cannot be put aside, or "".
-func whyNotAside(f *facts.Facts, o facts.Origin) string {
+// whyNotAside says why the file of o cannot be put aside, or "". What the
+// file says beyond our keywords would go with it.
+func whyNotAside(f *facts.Facts, o facts.Origin, p Policy) string {
 	if path.Dir(o.File) != sshdDropIns {
 		return fmt.Sprintf("take out %s", originLine(o))
 	}
 	for _, other := range f.SSHD.Origins {
-		if other.File == o.File && slices.Contains([]string{"port", "listenaddress", "hostkey"}, other.Key) {
-			return fmt.Sprintf("take out %s; the file also sets %s and is not put aside", originLine(o), other.Key)
+		if other.File == o.File && !isManaged(other.Key, p) {
+			return fmt.Sprintf("take out %s; the file is not put aside, for it also says %s", originLine(o), originLine(other))
 		}
 	}
 	return ""
+}
+
+// isManaged reports whether our drop-in decides key.
+func isManaged(key string, p Policy) bool {
+	return slices.ContainsFunc(sshSettings(p), func(s sshSetting) bool { return s.key() == key })
 }
 
 // checkIntegrity wants root's files, and no key that the inventory does not name.
