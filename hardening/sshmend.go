@@ -75,7 +75,7 @@ func whyNotAside(f *facts.Facts, o facts.Origin, p Policy) string {
 		return fmt.Sprintf("take out %s", originLine(o))
 	}
 	for _, other := range f.SSHD.Origins {
-		if other.File == o.File && !isManaged(other.Key, p) {
+		if other.File == o.File && other.Key != "match" && !isManaged(other.Key, p) {
 			return fmt.Sprintf("take out %s; the file is not put aside, for it also says %s", originLine(o), originLine(other))
 		}
 	}

@@ -70,7 +70,7 @@ func TestWhatOverrulesOursIsPutAsideOrNamed(t *testing.T) {
 	}{
 		{"earlier drop-in", []facts.Origin{in(early, "")}, []string{early}, ""},
 		{"later drop-in", []facts.Origin{in(late, "")}, nil, ""},
-		{"Match in a drop-in", []facts.Origin{in(late, "User bob")}, []string{late}, ""},
+		{"Match in a drop-in", []facts.Origin{{Key: "match", Value: "User bob", File: late, Line: 1}, in(late, "User bob")}, []string{late}, ""},
 		{"Match in sshd_config", []facts.Origin{in(sshdConfig, "User bob")}, nil, sshdConfig + ":1: passwordauthentication yes (in Match User bob)"},
 		{"before the Include", []facts.Origin{in(sshdConfig, "")}, nil, "take out " + sshdConfig + ":1"},
 		{"a drop-in with the port", []facts.Origin{in(early, ""), {Key: "port", Value: "2222", File: early, Line: 2}}, nil, "take out " + early + ":1: passwordauthentication yes; the file is not put aside, for it also says " + early + ":2: port 2222"},

@@ -216,6 +216,24 @@ func TestATransactionWhoseAnswerWasLostIsSentAgain(t *testing.T) {
 	h.wantCalls("facts /agent-amd64", "apply", "redial", "apply", "redial", "sudo", "facts /agent-amd64", "confirm", "/")
 }
 
+// The first run may still be at work on the host when its connection is gone.
+func TestATransactionThatIsStillBeingMadeIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	h := newHost(t, stock(t, p))
+	h.after = hardened(t, p)
+	h.applyErr = &machine.UnreachableError{State: machine.Lost}
+	h.onRedial = func() {
+		h.applyErr = &machine.ExitError{Command: "apply", Code: facts.ExitPending, Stderr: "a transaction is in the way"}
+		if h.redials > 2 {
+			h.applyErr = nil
+		}
+	}
+	if err := NewStep(p).Apply(t.Context(), h); err != nil || h.count("apply") != 4 || h.open != 0 {
+		t.Errorf("error %v, calls %q, %d sessions left open", err, h.calls, h.open)
+	}
+}
+
 func TestAPendingChangeIsSatOut(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)

@@ -23,12 +23,6 @@ var ErrWentBack = errors.New("the host has taken the change back by itself")
 // takes it back by itself.
 var ErrNotProven = errors.New("no new login was possible after the change")
 
-// Exit codes of the agent.
-const (
-	exitPending    = 5 // apply: another transaction waits for its confirmation
-	exitNotPending = 6 // confirm: the transaction is not in force any more
-)
-
 // transact takes one transaction through apply, proof and confirmation.
 type transact struct {
 	host   Changer
@@ -72,7 +66,7 @@ func (t transact) apply(ctx context.Context, h machine.Host, back time.Time) err
 	out, err := h.Run(ctx, machine.Command{Argv: []string{t.agent, "apply"}, Stdin: body, Root: true})
 	var exit *machine.ExitError
 	switch {
-	case errors.As(err, &exit) && exit.Code == exitPending:
+	case errors.As(err, &exit) && exit.Code == facts.ExitPending:
 		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "another change of this host waits for its confirmation; run `k3sedge harden` again in %s", t.policy.Window)
 	case errors.As(err, &exit) && exit.NoRoom():
 		return machine.WithHint(fmt.Errorf("apply the transaction: %w", err), "make room on %s (`df -h` there), then run the same command again", t.policy.Node)
@@ -136,7 +130,10 @@ func final(err error) error {
 		return err
 	}
 	var exit *machine.ExitError
-	if errors.Is(err, ErrWentBack) || errors.As(err, &exit) {
+	if errors.As(err, &exit) && exit.Code == facts.ExitPending {
+		return nil // the run whose connection was lost may still be at work
+	}
+	if errors.Is(err, ErrWentBack) || exit != nil {
 		return err
 	}
 	return nil
@@ -177,7 +174,7 @@ func (t transact) confirm(ctx context.Context, s machine.Session, back time.Time
 	}
 	err = fmt.Errorf("confirm the change: %w", err)
 	var exit *machine.ExitError
-	if errors.As(err, &exit) && exit.Code == exitNotPending {
+	if errors.As(err, &exit) && exit.Code == facts.ExitNotPending {
 		return machine.WithHint(fmt.Errorf("%w: %w", ErrWentBack, err), "run `k3sedge harden` again")
 	}
 	switch end := t.outcome(ctx); {

@@ -40,3 +40,12 @@ type Applied struct {
 	ID       string `json:"id"`
 	Deadline int64  `json:"deadline"` // Unix time of the rollback
 }
+
+// How the agent ends where that is neither success nor a plain failure.
+const (
+	// ExitPending is of apply: another transaction waits for its
+	// confirmation, or a run of the agent is at work.
+	ExitPending = 5
+	// ExitNotPending is of confirm: the transaction is not in force, or not any more.
+	ExitNotPending = 6
+)

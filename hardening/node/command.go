@@ -11,13 +11,11 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// Exit codes of the agent.
+// Exit codes of the agent; those that its caller has to tell apart stand in facts.
 const (
-	ExitOK         = 0
-	ExitFailed     = 1
-	ExitUsage      = 2
-	ExitPending    = 5 // apply: another transaction is in the way
-	ExitNotPending = 6 // confirm: the transaction is not in force, or not any more
+	ExitOK     = 0
+	ExitFailed = 1
+	ExitUsage  = 2
 )
 
 const usage = `usage:
@@ -62,9 +60,9 @@ func Main(ctx context.Context, h Host, args []string, s Streams) int {
 	fmt.Fprintf(s.Err, "k3sedge-node: %v\n", err)
 	switch {
 	case errors.Is(err, ErrPending):
-		return ExitPending
+		return facts.ExitPending
 	case errors.Is(err, ErrNotPending):
-		return ExitNotPending
+		return facts.ExitNotPending
 	}
 	return ExitFailed
 }
