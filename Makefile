@@ -30,7 +30,7 @@ unit: agents
 	@.ci/coverage bin/cover.out 90 inventory provision/converge hardening
 
 e2e: deps build
-	@.ci/e2e go test -count=1 -timeout 40m -v ./testinfra/e2e
+	@.ci/e2e go test -p 1 -count=1 -timeout 40m -v ./testinfra/lab ./testinfra/e2e
 
 lab: deps build
 	bin/k3sedge-lab up
