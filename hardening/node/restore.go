@@ -14,9 +14,9 @@ import (
 )
 
 // takeBack restores all that a transaction touched and writes the result. It
-// may be killed anywhere and run again. Files and the table have to come back,
-// else it fails and the transaction stays pending; what else does not come
-// back is noted. One part that fails does not hold up the others: a
+// may be killed anywhere and run again. Files, the table and sshd have to come
+// back, else it fails and the transaction stays pending; what else does not
+// come back is noted. One part that fails does not hold up the others: a
 // file that finds no room must not leave sshd with the change.
 func (h Host) takeBack(ctx context.Context, s saved) (facts.Outcome, error) {
 	out := facts.Outcome{ID: s.ID, Result: facts.RolledBack}
@@ -33,7 +33,7 @@ func (h Host) takeBack(ctx context.Context, s saved) (facts.Outcome, error) {
 	r := restore{host: h, sameBoot: bootID == s.BootID}
 	err = errors.Join(r.files(s), r.table(ctx, s))
 	r.sysctls(s)
-	r.units(ctx, s)
+	err = errors.Join(err, r.units(ctx, s))
 	if err := errors.Join(err, ctx.Err()); err != nil {
 		return out, fmt.Errorf("take back %s: %w", s.ID, err)
 	}
@@ -132,21 +132,24 @@ func (r *restore) sysctls(s saved) {
 }
 
 // units brings back what was enabled, and what ran; nothing is ever stopped,
-// because a transaction starts nothing.
-func (r *restore) units(ctx context.Context, s saved) {
+// because a transaction starts nothing. It fails where sshd ran and does not
+// any more; of the other units it only notes it.
+func (r *restore) units(ctx context.Context, s saved) error {
 	if slices.ContainsFunc(s.Files, func(f savedFile) bool { return strings.HasPrefix(f.Path, unitDir+"/") }) {
 		r.note(r.host.systemctl(ctx, "daemon-reload"))
 	}
+	var errs []error
 	for _, u := range slices.Backward(s.Units) {
 		if err := r.host.step("restore unit " + u.Name); err != nil {
 			r.note(err)
 			continue
 		}
-		r.unit(ctx, u)
+		errs = append(errs, r.unit(ctx, u))
 	}
+	return errors.Join(errs...)
 }
 
-func (r *restore) unit(ctx context.Context, u savedUnit) {
+func (r *restore) unit(ctx context.Context, u savedUnit) error {
 	if verb := undo(u); verb != "" {
 		r.note(r.host.systemctl(ctx, verb, u.Name))
 		if verb == "disable" && !r.sameBoot {
@@ -155,14 +158,20 @@ func (r *restore) unit(ctx context.Context, u savedUnit) {
 	}
 	switch u.Action {
 	case "reload":
-		if r.sameBoot {
-			r.note(r.reload(ctx, u))
+		if !r.sameBoot {
+			break // its own start reads the restored files
 		}
+		err := r.reload(ctx, u)
+		if u.Active == "active" && slices.Contains(sshUnits(), u.Name) {
+			return err
+		}
+		r.note(err)
 	case "mask", "disable":
 		if u.Active == "active" {
 			r.note(r.start(ctx, u.Name))
 		}
 	}
+	return nil
 }
 
 // undo names what brings a unit's file state back; it does no harm where the

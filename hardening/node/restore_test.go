@@ -22,6 +22,29 @@ func TestRollbackStartsAnSSHDThatTheChangeEnded(t *testing.T) {
 	}
 }
 
+// Whoever is told that the host went back must be able to log in to it.
+func TestRollbackIsNotOverWhileSSHDIsNotBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.state(t)
+	mustApply(t, w.host(), everything("tx1"))
+	w.units["ssh.service"].active = "failed"
+	w.refuse["reload-or-restart ssh.service"] = "Job for ssh.service failed."
+	if _, err := Rollback(t.Context(), w.host(), "tx1"); err == nil || !w.exists(pendingFile) {
+		t.Fatalf("error %v; pending %t", err, w.exists(pendingFile))
+	}
+	if w.table != oldTable || w.units["rpcbind.service"].active != "active" {
+		t.Error("sshd held up the others")
+	}
+	delete(w.refuse, "reload-or-restart ssh.service")
+	out, err := Rollback(t.Context(), w.host(), "tx1")
+	if err != nil || out.Result != facts.RolledBack {
+		t.Fatalf("the next attempt: %+v, %v", out, err)
+	}
+	w.same(t, before)
+	w.disarmed(t)
+}
+
 func TestRollbackStartsNoSSHDThatDidNotRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
