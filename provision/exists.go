@@ -67,25 +67,28 @@ func (h *hands) awaitUnlock(ctx context.Context, id int) error {
 		})
 }
 
+// probeTime is how long a machine on the same LAN may take to answer.
+const probeTime = 1500 * time.Millisecond
+
 // probe fails when something answers at the address of a machine of ours that
 // does not run.
 func (h *hands) probe(ctx context.Context) error {
 	if h.probed || h.prober == nil {
 		return nil
 	}
-	short, cancel := context.WithTimeout(ctx, time.Second)
+	short, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	at := netip.AddrPortFrom(h.node.Address, uint16(h.cluster.SSH.Port))
 	taken, err := h.prober.Answers(short, at)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err != nil && short.Err() == nil {
+	if err != nil {
 		return fmt.Errorf("look whether %s is free: %w", at.Addr(), err)
 	}
 	if taken {
 		return machine.WithHint(fmt.Errorf("%s: %w, and node %s does not run yet", at.Addr(), errAddressTaken, h.node.Name),
-			"give node %s another nodes[].address, or switch off what has it", h.node.Name)
+			"give node %s another nodes[].address, or switch off what has it; is it in use by this node's VM under another id?", h.node.Name)
 	}
 	h.probed = true
 	return nil

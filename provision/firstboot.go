@@ -107,7 +107,7 @@ func checkPinned(ctx context.Context, v *view) ([]converge.Change, error) {
 	if len(keys) > 0 {
 		return nil, nil
 	}
-	return change("host key", "not pinned", "pinned"), nil
+	return change("host key", "not pinned", "pinned, as its guest agent tells it; without an agent: k3sedge trust "+v.node.Name), nil
 }
 
 // pinFromAgent finds a lost pin again: the guest agent reads the key inside

@@ -116,7 +116,22 @@ func checkPrivileges(ctx context.Context, api AccessReader, p inventory.Proxmox,
 	if len(mend) == 0 {
 		return nil
 	}
-	return machine.WithHint(lacks, "on the Proxmox host (where a role is there already: role modify instead of role add):\n  %s", strings.Join(grantLines(p, mend...), "\n  "))
+	return machine.WithHint(lacks, "on the Proxmox host (where a role is there already: role modify instead of role add):\n  %s%s", strings.Join(grantLines(p, mend...), "\n  "), misnamed(lacks.Missing, mend))
+}
+
+// misnamed asks about the names of what the token has no right on at all:
+// Proxmox tells nobody whether a thing is there that he may not see.
+func misnamed(missing []MissingPrivileges, gs []grant) string {
+	var keys []string
+	for i, g := range gs {
+		if g.key != "" && len(missing[i].Privileges) == len(g.privileges) {
+			keys = append(keys, "provider.proxmox."+g.key)
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return "\nor is the name wrong? See " + strings.Join(keys, ", ")
 }
 
 // need is a storage with what must be possible on it.

@@ -93,6 +93,33 @@ func TestTokenWithoutAnyRight(t *testing.T) {
 	}
 }
 
+// TestAWrongNameLooksLikeAMissingRight: to a token with just the rights that
+// README lists, what does not exist and what it may not see are the same.
+func TestAWrongNameLooksLikeAMissingRight(t *testing.T) {
+	t.Parallel()
+	sample := newWorld(t, fakepve.Options{}).cluster.Provider.Proxmox
+	access := granted(*sample, 9)
+	for key, mistype := range map[string]func(*inventory.Proxmox){
+		"node":          func(p *inventory.Proxmox) { p.Node = "pvee" },
+		"pool":          func(p *inventory.Proxmox) { p.Pool = "k3sedgee" },
+		"bridge":        func(p *inventory.Proxmox) { p.Bridge = "vmbr7" },
+		"storage.disks": func(p *inventory.Proxmox) { p.Storage.Disks = "local-lmv" },
+		"storage.iso":   func(p *inventory.Proxmox) { p.Storage.ISO = "lokal" },
+		"storage.image": func(p *inventory.Proxmox) { p.Storage.Image = "lokal" },
+	} {
+		w := newWorld(t, fakepve.Options{Access: access})
+		mistype(w.cluster.Provider.Proxmox)
+		err := w.proxmox().Preflight(t.Context())
+		if want := "\nor is the name wrong? See provider.proxmox." + key; !strings.HasSuffix(hintOf(err), want) {
+			t.Errorf("%s: %v\nhint: %s", key, err, hintOf(err))
+		}
+	}
+	access.Roles["K3sEdgeNode"] = []string{"Sys.Audit"}
+	if err := newWorld(t, fakepve.Options{Access: access}).proxmox().Preflight(t.Context()); err == nil || strings.Contains(hintOf(err), "name wrong") {
+		t.Errorf("a name is doubted where some rights are there: %v (%s)", err, hintOf(err))
+	}
+}
+
 func TestPreflightTrouble(t *testing.T) {
 	t.Parallel()
 	gib := int64(inventory.GiB)

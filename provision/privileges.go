@@ -12,31 +12,32 @@ import (
 type grant struct {
 	path, role string
 	privileges []string
+	key        string // under provider.proxmox, that names the path; "" where nothing does
 }
 
 // grants lists what the token needs, for one version of Proxmox VE.
 func grants(p inventory.Proxmox, version int) []grant {
-	vms := "/vms"
+	vms, pool := "/vms", ""
 	if p.Pool != "" {
-		vms = "/pool/" + p.Pool
+		vms, pool = "/pool/"+p.Pool, "pool"
 	}
 	out := []grant{
-		{vms, "K3sEdgeVM", vmPrivileges(version)},
-		{"/storage/" + p.Storage.Disks, "K3sEdgeDisks", []string{"Datastore.AllocateSpace", "Datastore.Audit"}},
+		{vms, "K3sEdgeVM", vmPrivileges(version), pool},
+		{"/storage/" + p.Storage.Disks, "K3sEdgeDisks", []string{"Datastore.AllocateSpace", "Datastore.Audit"}, "storage.disks"},
 	}
 	files := []string{"Datastore.AllocateTemplate", "Datastore.Audit"}
-	out = append(out, grant{"/storage/" + p.Storage.ISO, "K3sEdgeFiles", files})
+	out = append(out, grant{"/storage/" + p.Storage.ISO, "K3sEdgeFiles", files, "storage.iso"})
 	node := []string{"Sys.Audit"}
 	if p.Image != nil {
 		node = []string{"Sys.AccessNetwork", "Sys.Audit"} // download-url
 		if p.Storage.Image != p.Storage.ISO {
-			out = append(out, grant{"/storage/" + p.Storage.Image, "K3sEdgeFiles", files})
+			out = append(out, grant{"/storage/" + p.Storage.Image, "K3sEdgeFiles", files, "storage.image"})
 		}
 	}
 	if p.Template != 0 {
-		out = append(out, grant{fmt.Sprintf("/vms/%d", p.Template), "K3sEdgeTemplate", []string{"VM.Audit", "VM.Clone"}})
+		out = append(out, grant{fmt.Sprintf("/vms/%d", p.Template), "K3sEdgeTemplate", []string{"VM.Audit", "VM.Clone"}, "template"})
 	}
-	return append(out, grant{bridgePath(p), "K3sEdgeNet", []string{"SDN.Use"}}, grant{"/nodes/" + p.Node, "K3sEdgeNode", node})
+	return append(out, grant{bridgePath(p), "K3sEdgeNet", []string{"SDN.Use"}, "bridge"}, grant{"/nodes/" + p.Node, "K3sEdgeNode", node, "node"})
 }
 
 func bridgePath(p inventory.Proxmox) string {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
@@ -65,7 +66,7 @@ func TestTrouble(t *testing.T) {
 		{name: "start fails", bring: func(w *world) { w.pve.Memory.Switch(fakepve.Switches{StartFails: true}) },
 			mend: func(w *world) { w.pve.Memory.Switch(fakepve.Switches{}) }, want: []string{"start VM 9000", "qmstart"}},
 		{name: "address in use", bring: func(w *world) { w.lan.taken = []netip.Addr{netip.MustParseAddr("10.0.0.11")} },
-			mend: func(w *world) { w.lan.taken = nil }, want: []string{"10.0.0.11", "already in use", "nodes[].address"}},
+			mend: func(w *world) { w.lan.taken = nil }, want: []string{"10.0.0.11", "already in use", "nodes[].address", "by this node's VM under another id?"}},
 		{name: "no such template", bring: func(w *world) { p := w.cluster.Provider.Proxmox; p.Image, p.Template = nil, 9005 },
 			mend: func(w *world) {
 				p := w.cluster.Provider.Proxmox
@@ -269,6 +270,13 @@ func TestPinsLost(t *testing.T) {
 	w := newWorld(t, fakepve.Options{})
 	w.mustUp()
 	w.pins.keys = map[string][]string{}
+	e := &events{}
+	if _, err := converge.Run(t.Context(), nil, e, w.proxmox().PlanStages()...); err != nil {
+		t.Fatal(err)
+	}
+	if plan := strings.Join(e.changes(converge.StepDiffers), "\n"); !strings.Contains(plan, "guest agent") || !strings.Contains(plan, "k3sedge trust edge-2") {
+		t.Errorf("the plan promises what needs a guest agent:\n%s", plan)
+	}
 	_, _, err := w.up()
 	wantTrouble(t, err, []string{string(machine.HostKeyUnknown), "k3sedge trust edge-1", "k3sedge trust edge-2"})
 	w.pve.Memory.Switch(fakepve.Switches{Exec: func(vmid int, c fakepve.Command) (fakepve.Result, error) {
@@ -296,4 +304,30 @@ func TestInterruptedWait(t *testing.T) {
 	if _, err := checkReady(ctx, v); !errors.Is(err, stopped) || strings.Contains(fmt.Sprint(err), "qm terminal") {
 		t.Errorf("%v", err)
 	}
+}
+
+// silence is a LAN in which nobody answers, however long one waits.
+type silence struct{}
+
+// Answers waits until ctx ends.
+func (silence) Answers(ctx context.Context, _ netip.AddrPort) (bool, error) {
+	<-ctx.Done()
+	return false, nil
+}
+
+func TestProbeHasALimitAndEndsWithTheRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ask := func() *hands {
+			return &hands{view: &view{node: inventory.Node{Name: "edge-1", Address: netip.MustParseAddr("127.0.0.1")}}, prober: silence{}}
+		}
+		if h := ask(); h.probe(t.Context()) != nil || !h.probed {
+			t.Error("an address at which nobody answers is not taken for free")
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errKilled)
+		if h := ask(); !errors.Is(h.probe(ctx), errKilled) || h.probed {
+			t.Error("a probe that was broken off is taken for one that found nobody")
+		}
+	})
 }
