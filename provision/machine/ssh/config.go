@@ -16,6 +16,9 @@ type Config struct {
 	// Address is host:port.
 	Address string
 	User    string
+	// Section is where a host that is no node stands in k3sedge.yaml, such as
+	// ssh.jump: it is what hints then name.
+	Section string
 	// Auth may be shared between hosts; a passphrase is then asked for once.
 	Auth *Auth
 	Pins *Pins

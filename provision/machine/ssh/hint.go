@@ -36,5 +36,12 @@ func Hint(state machine.State) string {
 
 // hint is Hint with this host's own words.
 func (c Config) hint(state machine.State) string {
-	return strings.NewReplacer("NODE", c.name(), "ADDRESS", c.Address, "USER", c.User).Replace(Hint(state))
+	words := []string{"NODE", c.name(), "ADDRESS", c.Address, "USER", c.User}
+	if c.Section != "" {
+		words = append([]string{
+			"run `k3sedge trust NODE`", "put its key into " + c.Section + ".hostKey",
+			"nodes[].address", c.Section + ".address", "ssh.port", c.Section + ".address", "ssh.user", c.Section + ".user",
+		}, words...)
+	}
+	return strings.NewReplacer(words...).Replace(Hint(state))
 }

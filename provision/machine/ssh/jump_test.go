@@ -59,12 +59,14 @@ func TestJumpHostInTrouble(t *testing.T) {
 		state   machine.State
 		words   []string
 	}{
-		"another key of the jump host": {func(_ rig, j *sshtest.Server) { j.ChangeHostKey() }, machine.HostKeyDiffers, []string{"jump host jump", "k3sedge trust jump"}},
-		"another key of the host":      {func(r rig, _ *sshtest.Server) { r.server.ChangeHostKey() }, machine.HostKeyDiffers, []string{"k3sedge trust edge-1"}},
-		"the jump host is down":        {func(_ rig, j *sshtest.Server) { j.Close() }, machine.Refused, []string{"jump host jump"}},
-		"the host is down":             {func(r rig, _ *sshtest.Server) { r.server.Close() }, machine.NoRoute, nil},
-		"it forwards nothing":          {func(_ rig, j *sshtest.Server) { j.RefuseForwarding(true) }, machine.NoRoute, []string{"prohibited"}},
-		"it refuses the login":         {func(_ rig, j *sshtest.Server) { j.RefuseLogins(1) }, machine.AuthRefused, []string{"jump host jump"}},
+		"another key of the jump host":                       {func(_ rig, j *sshtest.Server) { j.ChangeHostKey() }, machine.HostKeyDiffers, []string{"jump host jump", "k3sedge trust jump"}},
+		"another key of a jump host that stands in the file": {func(r rig, j *sshtest.Server) { r.cfg.Jump.Section = "ssh.jump"; j.ChangeHostKey() }, machine.HostKeyDiffers, []string{"put its key into ssh.jump.hostKey;"}},
+		"a jump host in the file that refuses the login":     {func(r rig, j *sshtest.Server) { r.cfg.Jump.Section = "ssh.jump"; j.RefuseLogins(1) }, machine.AuthRefused, []string{"check ssh.jump.user"}},
+		"another key of the host":                            {func(r rig, _ *sshtest.Server) { r.server.ChangeHostKey() }, machine.HostKeyDiffers, []string{"k3sedge trust edge-1"}},
+		"the jump host is down":                              {func(_ rig, j *sshtest.Server) { j.Close() }, machine.Refused, []string{"jump host jump"}},
+		"the host is down":                                   {func(r rig, _ *sshtest.Server) { r.server.Close() }, machine.NoRoute, nil},
+		"it forwards nothing":                                {func(_ rig, j *sshtest.Server) { j.RefuseForwarding(true) }, machine.NoRoute, []string{"prohibited"}},
+		"it refuses the login":                               {func(_ rig, j *sshtest.Server) { j.RefuseLogins(1) }, machine.AuthRefused, []string{"jump host jump"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

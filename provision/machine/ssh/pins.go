@@ -25,8 +25,9 @@ var (
 type Pins struct {
 	path string
 
-	mu   sync.Mutex
-	pins []pin
+	mu       sync.Mutex
+	pins     []pin
+	expected []pin // in memory only, and above those of the file
 }
 
 // OpenPins reads the file at path; a file that is not there has no pins.
@@ -43,8 +44,15 @@ func OpenPins(path string) (*Pins, error) {
 func (p *Pins) Get(name string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if keys := keysOf(p.expected, name); len(keys) > 0 {
+		return keys
+	}
+	return keysOf(p.pins, name)
+}
+
+func keysOf(pins []pin, name string) []string {
 	var keys []string
-	for _, line := range p.pins {
+	for _, line := range pins {
 		if slices.Contains(line.names, name) && !slices.Contains(keys, line.key) {
 			keys = append(keys, line.key)
 		}
@@ -52,38 +60,57 @@ func (p *Pins) Get(name string) []string {
 	return keys
 }
 
+// Expect is Set for those who only look: keys are the ones that are accepted
+// until something else is set, and the file stays as it is.
+func (p *Pins) Expect(name, address string, keys ...string) error {
+	names, added, err := pinsFor(name, address, keys)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = append(without(p.expected, name, names...), added...)
+	return nil
+}
+
 // Set makes keys the only ones that are accepted for name at address
 // (host:port), and writes the file. An address that belonged to another name
 // is taken from it.
 func (p *Pins) Set(name, address string, keys ...string) error {
-	names := []string{name}
+	names, added, err := pinsFor(name, address, keys)
+	if err != nil {
+		return err
+	}
+	return p.change(func(pins []pin) []pin { return append(without(pins, name, names...), added...) }, name, names...)
+}
+
+// pinsFor are the lines for a host, and the names under which it is known.
+func pinsFor(name, address string, keys []string) (names []string, lines []pin, err error) {
+	names = []string{name}
 	if other := addressName(address); other != name {
 		names = append(names, other)
 	}
 	for _, n := range names {
 		if !pinName.MatchString(n) {
-			return fmt.Errorf("pin host key for %q: %w", n, errPinName)
+			return nil, nil, fmt.Errorf("pin host key for %q: %w", n, errPinName)
 		}
 	}
 	if len(keys) == 0 {
-		return fmt.Errorf("pin host key for %s: %w", name, errNoKeys)
+		return nil, nil, fmt.Errorf("pin host key for %s: %w", name, errNoKeys)
 	}
-	var added []pin
 	for _, line := range keys {
 		key, err := parseKey(line)
 		if err != nil {
-			return fmt.Errorf("pin host key for %s: %w", name, err)
+			return nil, nil, fmt.Errorf("pin host key for %s: %w", name, err)
 		}
-		added = append(added, pin{names: names, key: keyLine(key)})
+		lines = append(lines, pin{names: names, key: keyLine(key)})
 	}
-	return p.change(func(pins []pin) []pin {
-		return append(without(pins, name, names...), added...)
-	})
+	return names, lines, nil
 }
 
 // Forget removes every pin of name.
 func (p *Pins) Forget(name string) error {
-	return p.change(func(pins []pin) []pin { return without(pins, name) })
+	return p.change(func(pins []pin) []pin { return without(pins, name) }, name)
 }
 
 // without drops the lines of name, and names from the lines of others.
@@ -104,14 +131,16 @@ func without(pins []pin, name string, names ...string) []pin {
 }
 
 // change reads the file again, so that pins of another process survive, and
-// replaces it. What is pinned already is not written again: a run that only
-// looks must not get in the way of one that changes pins at the same moment.
-func (p *Pins) change(edit func([]pin) []pin) error {
+// replaces it. What is pinned already is not written again. Two processes that
+// do this at the same moment have to keep each other out with a lock. What was
+// expected of name, and at names, counts no longer.
+func (p *Pins) change(edit func([]pin) []pin, name string, names ...string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.read(); err != nil {
 		return err
 	}
+	p.expected = without(p.expected, name, names...)
 	changed := edit(p.pins)
 	if slices.EqualFunc(changed, p.pins, func(a, b pin) bool { return a.key == b.key && slices.Equal(a.names, b.names) }) {
 		return nil

@@ -176,6 +176,43 @@ func TestPinsThatHoldAreNotWrittenAgain(t *testing.T) {
 	}
 }
 
+// Those who only look may not have a place to write to.
+func TestExpectedPinsAreInMemory(t *testing.T) {
+	t.Parallel()
+	path, k := filepath.Join(t.TempDir(), "missing", "known_hosts"), newKeys(t, 3)
+	p := openPins(t, path)
+	for _, key := range k[:2] { // the last word counts
+		if err := p.Expect("edge-1", "10.0.0.1:22", key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := p.Get("10.0.0.1"); !reflect.DeepEqual(got, k[1:2]) || !reflect.DeepEqual(p.Get("edge-1"), got) {
+		t.Errorf("expected is %q", got)
+	}
+	if err := p.Expect("edge-1", "10.0.0.1:22"); err == nil {
+		t.Error("nobody is expected")
+	}
+	if _, err := os.Stat(filepath.Dir(path)); !os.IsNotExist(err) {
+		t.Errorf("something was written: %v", err)
+	}
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	set(t, p, "edge-1", "10.0.0.1:22", k[2])
+	if got := p.Get("edge-1"); !reflect.DeepEqual(got, k[2:]) {
+		t.Errorf("after another key was set: %q", got)
+	}
+	if err := p.Expect("edge-1", "10.0.0.1:22", k[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Get("edge-1"); !reflect.DeepEqual(got, k[:1]) || !reflect.DeepEqual(openPins(t, path).Get("edge-1"), k[2:]) {
+		t.Errorf("above the file stands %q", got)
+	}
+	if err := p.Forget("edge-1"); err != nil || p.Get("edge-1") != nil {
+		t.Errorf("forgotten, and %q is left: %v", p.Get("edge-1"), err)
+	}
+}
+
 // OpenSSH finds in the file what we put there.
 func TestPinsServeOpenSSH(t *testing.T) {
 	t.Parallel()
