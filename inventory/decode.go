@@ -109,7 +109,7 @@ func (d decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 // not missed as well.
 func (d decoder) unknownKey(key *yaml.Node, t reflect.Type, path string) {
 	at, keys := joinPath(path, showKey(key.Value)), keysOf(t)
-	if near := nearest(key.Value, keys); near != "" {
+	if near := Nearest(key.Value, keys); near != "" {
 		d.at(key.Line, at, "unknown key", "did you mean "+strconv.Quote(near)+"?")
 		d.markBroken(joinPath(path, near))
 		return

@@ -45,8 +45,8 @@ func fieldOf(v reflect.Value, key string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// nearest returns the known key that key is most likely a slip of, or "".
-func nearest(key string, known []string) string {
+// Nearest returns the known word that key is most likely a slip of, or "".
+func Nearest(key string, known []string) string {
 	const longest = 40 // of no key we have; it also bounds the work
 	if len(key) > longest {
 		return ""

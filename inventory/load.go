@@ -21,14 +21,21 @@ func Load(path string) (Project, error) {
 func load(path, home string) (Project, error) {
 	data, err := readFile(path)
 	if err != nil {
-		hint := "see the file's owner and permissions"
-		if errors.Is(err, fs.ErrNotExist) {
-			hint = "k3sedge init writes one, or name another folder"
-		}
-		return Project{}, Problems{{File: path, Message: reason(err), Hint: hint, cause: err}}
+		return Project{}, Problems{{File: path, Message: reason(err), Hint: unreadHint(path, err), cause: err}}
 	}
 	services, unread := readServices(filepath.Join(filepath.Dir(path), "services"))
 	return build(source{path, data}, services, home, unread)
+}
+
+func unreadHint(path string, err error) string {
+	info, look := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "k3sedge init writes one; one that is elsewhere is named with --file"
+	case look == nil && info.IsDir():
+		return "name the k3sedge.yaml in it: --file " + filepath.Join(path, "k3sedge.yaml")
+	}
+	return "see the file's owner and permissions"
 }
 
 // source is a file's name as it is shown, and what stands in it.
