@@ -176,11 +176,11 @@ func checkFlush(f *facts.Facts, _ Policy) Verdict {
 		wrong = append(wrong, fmt.Sprintf("%s: ExecStop=%s", nftUnit, stop))
 	}
 	for _, unit := range otherManagers() {
-		if u := f.Units[unit]; isEnabled(u) {
-			wrong = append(wrong, fmt.Sprintf("%s: %s", unit, u.State))
+		if u := f.Units[unit]; isEnabled(u) || isRunning(u) {
+			wrong = append(wrong, unitLine(f, unit))
 		}
 	}
-	return decide(wrong, fmt.Sprintf("ways to a flush: %d", len(wrong)), "no `flush ruleset`, no other firewall manager enabled")
+	return decide(wrong, fmt.Sprintf("ways to a flush: %d", len(wrong)), "no `flush ruleset`, no other firewall manager enabled or active")
 }
 
 func mendFlush(f *facts.Facts, _ Policy) Mend {
@@ -196,8 +196,13 @@ func mendFlush(f *facts.Facts, _ Policy) Mend {
 		m.Files = append(m.Files, facts.FileChange{Path: nftUnitFile, Content: nftUnitText, Mode: 0o644})
 	}
 	for _, unit := range otherManagers() {
-		if isEnabled(f.Units[unit]) {
+		switch u := f.Units[unit]; {
+		case isEnabled(u), isRunning(u) && u.State != "masked" && u.State != facts.UnitNotFound:
 			m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "disable"})
+		case isRunning(u) && u.InTheWay == "":
+			m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "mask"})
+		case isRunning(u):
+			m.Blocked = append(m.Blocked, fmt.Sprintf("%s runs: run `systemctl stop %s` and take %s away", unit, unit, u.InTheWay))
 		}
 	}
 	return m

@@ -183,13 +183,46 @@ func TestLooseFilesOfTheFirewallAreMendedWhereTheyAreOurs(t *testing.T) {
 	}
 }
 
-func TestOtherFirewallManagersAreDisabled(t *testing.T) {
+func TestOtherFirewallManagersAreTurnedOff(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	for _, tt := range []struct {
+		unit    facts.Unit
+		action  string
+		blocked int
+	}{
+		{facts.Unit{State: "enabled", Active: "inactive"}, "disable", 0},
+		{facts.Unit{State: "disabled", Active: "active"}, "disable", 0},
+		{facts.Unit{State: facts.UnitNotFound, Active: "active"}, "mask", 0},
+		{facts.Unit{State: "masked", Active: "active", InTheWay: "/etc/systemd/system/ufw.service"}, "", 1},
+	} {
+		f := hardened(t, p)
+		f.Units["ufw.service"] = tt.unit
+		var want []facts.UnitChange
+		if tt.action != "" {
+			want = []facts.UnitChange{{Name: "ufw.service", Action: tt.action}}
+		}
+		if plan := PlanFor(f, p); !slices.Equal(plan.Transaction.Units, want) || len(plan.Blocked) != tt.blocked {
+			t.Errorf("%+v: %+v", tt.unit, plan)
+		}
+	}
+}
+
+// A transaction that asks for what systemctl refuses would take all else back with it.
+func TestServersThatCannotBeMaskedAreLeftToTheUser(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	f := hardened(t, p)
-	f.Units["ufw.service"] = facts.Unit{State: "enabled", Active: "inactive"}
-	if units := PlanFor(f, p).Transaction.Units; !slices.Equal(units, []facts.UnitChange{{Name: "ufw.service", Action: "disable"}}) {
-		t.Errorf("units %v", units)
+	f.Units["telnetd.service"] = facts.Unit{State: "enabled", Active: "active", InTheWay: "/etc/systemd/system/telnetd.service"}
+	f.Units["display-manager.service"] = facts.Unit{State: "alias", Active: "inactive", AliasOf: "slim.service", InTheWay: "/etc/systemd/system/display-manager.service"}
+	f.Units["slim.service"] = facts.Unit{State: "enabled", Active: "active"}
+	plan := PlanFor(f, p)
+	want := []string{
+		"SVC-02: telnetd.service cannot be masked, for /etc/systemd/system/telnetd.service stands there: run `systemctl disable --now telnetd.service` and take the file away",
+		"SVC-02: display-manager.service stands for slim.service: run `systemctl disable --now slim.service` and `systemctl mask slim.service` if nobody needs it",
+	}
+	if !plan.Empty() || !slices.Equal(plan.Blocked, want) {
+		t.Errorf("plan %+v", plan)
 	}
 }
 

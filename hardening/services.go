@@ -59,8 +59,12 @@ func checkServers(f *facts.Facts, _ Policy) Verdict {
 	var wrong, names []string
 	for _, s := range legacyServers() {
 		for _, unit := range s.units {
-			if u := f.Units[unit]; canStart(u) {
-				wrong, names = append(wrong, fmt.Sprintf("%s: %s, %s", unit, stateOf(u), u.Active)), append(names, s.name)
+			u := f.Units[unit]
+			if u.State == "alias" && f.Units[u.AliasOf].Active == "" {
+				return unknown(unit + ": the agent did not say what it stands for")
+			}
+			if canStart(f, unit) {
+				wrong, names = append(wrong, unitLine(f, unit)), append(names, s.name)
 			}
 		}
 	}
@@ -72,28 +76,52 @@ func checkServers(f *facts.Facts, _ Policy) Verdict {
 }
 
 // canStart reports whether a unit runs or could. An alias is judged by the
-// unit that it stands for.
-func canStart(u facts.Unit) bool {
-	if u.Active == "active" || u.Active == "activating" {
-		return true
+// unit that it stands for, once.
+func canStart(f *facts.Facts, unit string) bool {
+	u := f.Units[unit]
+	if u.State == "alias" {
+		if slices.Contains(legacyUnits(), u.AliasOf) {
+			return false
+		}
+		u = f.Units[u.AliasOf]
 	}
-	return u.State != "masked" && u.State != "alias" && u.State != facts.UnitNotFound
+	return isRunning(u) || u.State != "masked" && u.State != facts.UnitNotFound
 }
 
-// mendServers masks, and removes no package: that is the user's.
+func isRunning(u facts.Unit) bool { return u.Active == "active" || u.Active == "activating" }
+
+func unitLine(f *facts.Facts, unit string) string {
+	u := f.Units[unit]
+	if u.State == "alias" {
+		return unit + ": stands for " + unitLine(f, u.AliasOf)
+	}
+	return fmt.Sprintf("%s: %s, %s", unit, stateOf(u), u.Active)
+}
+
+// mendServers masks, and removes no package: that is the user's. So is a unit
+// that he has made himself, or that nobody here knows.
 func mendServers(f *facts.Facts, _ Policy) Mend {
 	var m Mend
-	for _, s := range legacyServers() {
-		for _, unit := range s.units {
-			u := f.Units[unit]
-			if !canStart(u) {
-				continue
-			}
-			if u.State != "masked" && u.State != facts.UnitNotFound {
-				m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "disable"})
-			}
-			m.Units = append(m.Units, facts.UnitChange{Name: unit, Action: "mask"})
+	for _, unit := range legacyUnits() {
+		u := f.Units[unit]
+		switch {
+		case !canStart(f, unit):
+		case u.State == "alias":
+			m.Blocked = append(m.Blocked, fmt.Sprintf("%s stands for %s: run `systemctl disable --now %s` and `systemctl mask %s` if nobody needs it", unit, u.AliasOf, u.AliasOf, u.AliasOf))
+		case u.InTheWay != "":
+			m.Blocked = append(m.Blocked, fmt.Sprintf("%s cannot be masked, for %s stands there: run `systemctl disable --now %s` and take the file away", unit, u.InTheWay, unit))
+		default:
+			m.Units = append(m.Units, turnOff(unit, u)...)
 		}
 	}
 	return m
+}
+
+// turnOff stops a unit for good. Where there is no file to disable, masking stops it too.
+func turnOff(unit string, u facts.Unit) []facts.UnitChange {
+	mask := []facts.UnitChange{{Name: unit, Action: "mask"}}
+	if u.State == "masked" || u.State == facts.UnitNotFound {
+		return mask
+	}
+	return append([]facts.UnitChange{{Name: unit, Action: "disable"}}, mask...)
 }

@@ -51,6 +51,13 @@ func unit(name string, u facts.Unit) func(*facts.Facts, Policy) {
 	return func(f *facts.Facts, _ Policy) { f.Units[name] = u }
 }
 
+func alias(target string, u facts.Unit) func(*facts.Facts, Policy) {
+	return func(f *facts.Facts, _ Policy) {
+		f.Units["nfs-kernel-server.service"] = facts.Unit{State: "alias", Active: "inactive", AliasOf: target}
+		f.Units[target] = u
+	}
+}
+
 func sysctl(key string, s facts.Sysctl) func(*facts.Facts, Policy) {
 	return func(f *facts.Facts, _ Policy) { f.Sysctls[key] = s }
 }
@@ -158,13 +165,19 @@ func otherMutations() []mutation {
 		{"another table beside ours", file(nftFolder+"/z.nft", func(f *facts.File) { f.Exists, f.Content = true, "table inet mine { } # not inet k3sedge\n" }), Pass, nil},
 		{"flush at stop", unit(nftUnit, facts.Unit{State: "enabled", Active: "active", ExecStart: nftStart, ExecStop: "/usr/sbin/nft flush ruleset"}), Fail, []string{"FW-15"}},
 		{"ufw", unit("ufw.service", facts.Unit{State: "enabled", Active: "inactive"}), Fail, []string{"FW-15"}},
+		{"ufw, running without being enabled", unit("ufw.service", facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"FW-15"}},
+		{"firewalld, masked and running", unit("firewalld.service", facts.Unit{State: "masked", Active: "active"}), Fail, []string{"FW-15"}},
 		{"ufw, disabled", unit("ufw.service", facts.Unit{State: "disabled", Active: "inactive"}), Pass, nil},
 		{"pending", func(f *facts.Facts, _ Policy) { f.Pending = &facts.Pending{ID: "x", Deadline: 1030} }, Fail, []string{"FW-18"}},
 		{"avahi", unit("avahi-daemon.service", facts.Unit{State: "enabled", Active: "active"}), Fail, []string{"SVC-02"}},
 		{"cups by socket", unit("cups.socket", facts.Unit{State: "disabled", Active: "inactive"}), Fail, []string{"SVC-02"}},
 		{"masked but running", unit("rpcbind.service", facts.Unit{State: "masked", Active: "active"}), Fail, []string{"SVC-02"}},
 		{"running without its file", unit("rpcbind.service", facts.Unit{State: facts.UnitNotFound, Active: "active"}), Fail, []string{"SVC-02"}},
-		{"an alias", unit("display-manager.service", facts.Unit{State: "alias", Active: "inactive"}), Pass, nil},
+		{"an alias of one on the list", alias("nfs-server.service", facts.Unit{State: "masked", Active: "inactive"}), Pass, nil},
+		{"an alias of one beside the list", alias("slim.service", facts.Unit{State: "enabled", Active: "inactive"}), Fail, []string{"SVC-02"}},
+		{"an alias of one that runs", alias("slim.service", facts.Unit{State: "masked", Active: "active"}), Fail, []string{"SVC-02"}},
+		{"an alias of a masked one", alias("slim.service", facts.Unit{State: "masked", Active: "inactive"}), Pass, nil},
+		{"an alias of nobody knows what", unit("nfs-kernel-server.service", facts.Unit{State: "alias", Active: "inactive"}), Unknown, []string{"SVC-02"}},
 		{"masked", unit("rpcbind.service", facts.Unit{State: "masked", Active: "inactive"}), Pass, nil},
 		{"forwarding off", sysctl("net.ipv4.ip_forward", off), Fail, []string{"KRN-01"}},
 		{"forwarding not kept", sysctl("net.ipv4.conf.all.forwarding", lost), Fail, []string{"KRN-01"}},

@@ -38,9 +38,10 @@ type Facts struct {
 	SSHD    *SSHD    `json:"sshd"`
 	// Logins are the accounts that exist of Request.Users and of those whom
 	// sshd's AllowUsers names, with the keys that open them.
-	Logins   []Login           `json:"logins"`
-	Firewall *Firewall         `json:"firewall"`
-	Units    map[string]Unit   `json:"units"`    // an answer for each of Request.Units
+	Logins   []Login   `json:"logins"`
+	Firewall *Firewall `json:"firewall"`
+	// Units has an answer for each of Request.Units, and for what an alias among them stands for.
+	Units    map[string]Unit   `json:"units"`
 	Packages map[string]string `json:"packages"` // the version of each of Request.Packages, "" where it is not installed
 	Sysctls  map[string]Sysctl `json:"sysctls"`
 	Files    map[string]File   `json:"files"`
@@ -140,6 +141,11 @@ type Unit struct {
 	// joined by newlines.
 	ExecStart string `json:"execStart"`
 	ExecStop  string `json:"execStop"`
+	// AliasOf is the unit that one with the state alias stands for.
+	AliasOf string `json:"aliasOf"`
+	// InTheWay is the path at which systemctl mask would put its link and
+	// finds another file or link, "" where it can.
+	InTheWay string `json:"inTheWay"`
 }
 
 // Sysctl is one kernel setting.

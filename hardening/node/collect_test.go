@@ -25,6 +25,8 @@ const (
 const ed25519Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILNyNeJuWRqnDBijIYzf6MnGWGfSSo+vGEyDB0M3zQzw"
 
 // newLookedAt is a world in which every part of the facts can be had.
+const showAlias = "systemctl show --property=Id,LoadState,UnitFileState,ActiveState "
+
 func newLookedAt(t *testing.T) (*world, facts.Request) {
 	t.Helper()
 	w := newWorld(t)
@@ -36,6 +38,7 @@ func newLookedAt(t *testing.T) (*world, facts.Request) {
 			{"unit":"auditd.service","load":"not-found","active":"inactive"},{"unit":"gone.service","load":"not-found","active":"active"},
 			{"unit":"run-1.service","load":"loaded","active":"active"}]`,
 		"systemctl show --property=ExecStart,ExecStop nftables.service": "ExecStart={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft -f /etc/nftables.conf ; ignore_errors=no ; pid=0 }\nExecStop={ path=/usr/sbin/nft ; argv[]=/usr/sbin/nft flush ruleset ; ignore_errors=no ; start_time=[n/a] }\n",
+		showAlias + "sshd.service":                                      "Id=ssh.service\nLoadState=loaded\nUnitFileState=enabled\nActiveState=active\n",
 		"getent passwd -- root admin nobody-else":                       "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
 	}
 	w.put(t, "/home/admin/.ssh/authorized_keys", "# mine\n"+ed25519Key+" me\n")
@@ -103,7 +106,7 @@ func checkUnitFacts(t *testing.T, units map[string]facts.Unit) {
 	want := map[string]facts.Unit{
 		nftablesUnit:     {State: "disabled", Active: "inactive", ExecStart: "/usr/sbin/nft -f /etc/nftables.conf", ExecStop: "/usr/sbin/nft flush ruleset"},
 		"ssh.service":    {State: "enabled", Active: "active"},
-		"sshd.service":   {State: "alias", Active: "inactive"},
+		"sshd.service":   {State: "alias", Active: "inactive", AliasOf: "ssh.service"},
 		"auditd.service": {State: facts.UnitNotFound, Active: "inactive"}, // only mentioned by others
 		"gone.service":   {State: facts.UnitNotFound, Active: "active"},   // runs, and its file was removed
 		"run-1.service":  {Active: "active"},                              // never had a file
@@ -139,6 +142,8 @@ func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
 		"systemd talks": {func(_ *testing.T, w *world) {
 			w.answer["systemctl show --property=ExecStart,ExecStop nftables.service"] = "ExecStop={ ??? }"
 		},
+			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
+		"an alias of nobody": {func(_ *testing.T, w *world) { w.answer[showAlias+"sshd.service"] = "Id=\n" },
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
 		"no unit is on disk": {func(_ *testing.T, w *world) { w.answer[listFiles] = "[]" },
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},

@@ -144,20 +144,12 @@ func tableScript(text string) string {
 // saveUnit asks systemd for a unit's state. One that is not there is refused
 // unless it comes with the transaction, or is masked in advance.
 func (h Host) saveUnit(ctx context.Context, u facts.UnitChange, files []facts.FileChange) (savedUnit, error) {
-	out, err := h.Runner.Run(ctx, command(systemctl, "show", "--property=LoadState,UnitFileState,ActiveState", u.Name))
+	show, err := h.showUnit(ctx, u.Name, "LoadState,UnitFileState,ActiveState")
 	if err != nil {
-		return savedUnit{}, fmt.Errorf("ask systemd about %s: %w", u.Name, err)
-	}
-	show := map[string]string{}
-	for line := range strings.Lines(out) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		show[key] = value
+		return savedUnit{}, err
 	}
 	comes := slices.ContainsFunc(files, func(f facts.FileChange) bool { return f.Path == unitDir+"/"+u.Name && !f.Absent })
-	switch {
-	case show["LoadState"] == "" || show["ActiveState"] == "":
-		return savedUnit{}, fmt.Errorf("ask systemd about %s: no answer", u.Name)
-	case show["LoadState"] == "not-found" && !comes && u.Action != "mask":
+	if show["LoadState"] == facts.UnitNotFound && !comes && u.Action != "mask" {
 		return savedUnit{}, errors.New(u.Action + " " + u.Name + ": there is no such unit")
 	}
 	return savedUnit{UnitChange: u, State: show["UnitFileState"], Active: show["ActiveState"]}, nil

@@ -54,7 +54,13 @@ func (h Host) units(ctx context.Context, names []string) (map[string]facts.Unit,
 		if unit.Active == "" {
 			unit.Active = "inactive" // nothing needed it, so it is not even loaded
 		}
+		if unit.InTheWay, err = h.inTheWayOfMask(name); err != nil {
+			return nil, err
+		}
 		out[name] = unit
+	}
+	if err := h.resolveAliases(ctx, out); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
