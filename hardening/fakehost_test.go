@@ -33,6 +33,7 @@ type fakeHost struct {
 	calls   []string
 	sent    facts.Transaction
 	request facts.Request
+	swept   []string // the command that sweeps
 	redials int
 	open    int // sessions
 }
@@ -102,6 +103,7 @@ func (h *fakeHost) Run(_ context.Context, c machine.Command) (machine.Output, er
 		h.now.Pending = nil
 		return machine.Output{}, nil
 	case c.Argv[0] == "find":
+		h.swept = c.Argv
 		return machine.Output{}, nil
 	}
 	h.t.Errorf("command that nobody expected: %q", c.Argv)

@@ -3,6 +3,11 @@ package hardening
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +44,35 @@ func TestAStockMachineIsHardenedOnce(t *testing.T) {
 		t.Errorf("second run: %+v, %v", res, err)
 	}
 	h.wantCalls("facts /agent-amd64")
+}
+
+// The real find has to understand the command: it is run on a folder as it may be left.
+func TestOldAgentsAndTornUploadsAreSweptAway(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	h := newHost(t, stock(t, p))
+	h.after = hardened(t, p)
+	if _, err := run(t, h, p); err != nil {
+		t.Fatal(err)
+	}
+	dir, old := t.TempDir(), time.Now().Add(-2*time.Hour)
+	for name, at := range map[string]time.Time{
+		"agent-amd64": old, "k3sedge-node-abc": old, ".k3sedge.abcdefghij": old, ".k3sedge.0123456789": time.Now(), "mine": old, ".k3sedge.x": old,
+	} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chtimes(file, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	argv := slices.Clone(h.swept)
+	argv[1] = dir // the fake agent stands in /
+	if out, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	left, err := os.ReadDir(dir)
+	if names := fmt.Sprint(left); names != "[- .k3sedge.0123456789 - .k3sedge.x - agent-amd64 - mine]" || err != nil {
+		t.Errorf("left %s, %v", names, err)
+	}
 }
 
 func TestAStepThatOnlyLooksNamesEveryFailingControl(t *testing.T) {

@@ -202,12 +202,15 @@ func (t transact) outcome(ctx context.Context) string {
 	return f.Last.Result
 }
 
-// sweep removes the agents of other versions. Only here is it sure that no
-// armed way back needs one of them. A leftover does no harm, so that failing
-// to remove it is no failure of the change.
+// sweep removes the agents of other versions, and what is left of an upload
+// that was killed an hour ago or earlier: a younger one may be on its way. Only
+// here is it sure that no armed way back needs one of them. A leftover does no
+// harm, so that failing to remove it is no failure of the change.
 func (t transact) sweep(ctx context.Context, s machine.Session) {
 	_, _ = s.Run(ctx, machine.Command{Argv: []string{
-		"find", path.Dir(t.agent), "-maxdepth", "1", "-name", agent.Prefix + "*", "!", "-name", path.Base(t.agent), "-delete",
+		"find", path.Dir(t.agent), "-maxdepth", "1", "-type", "f",
+		"(", "-name", agent.Prefix + "*", "!", "-name", path.Base(t.agent), "-o", "-name", ".k3sedge.??????????", "-mmin", "+60", ")",
+		"-delete",
 	}, Root: true})
 }
 

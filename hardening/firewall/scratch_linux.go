@@ -80,12 +80,13 @@ func loadText(ctx context.Context, ruleset string) error {
 	return nil
 }
 
-// nftPath finds nft where a login without an administrator's PATH does not.
+// nftPath finds nft where Debian has it. The PATH is asked last: it is the
+// caller's, and what is found is run as root.
 func nftPath() (string, error) {
-	if path, err := exec.LookPath("nft"); err == nil {
+	if path, err := exec.LookPath("/usr/sbin/nft"); err == nil {
 		return path, nil
 	}
-	path, err := exec.LookPath("/usr/sbin/nft")
+	path, err := exec.LookPath("nft")
 	if err != nil {
 		return "", fmt.Errorf("find nft: %w", err)
 	}

@@ -285,8 +285,26 @@ func TestPlaceIsCheap(t *testing.T) {
 	if err := h.Place(t.Context(), agent); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.server.Commands()[before:]; len(got) != 1 || !strings.HasPrefix(got[0], "exec 'stat'") {
+	if got := r.server.Commands()[before:]; len(got) != 1 || !strings.HasPrefix(got[0], "exec 'sh' '-c' 'stat ") {
 		t.Errorf("ran %q", got)
+	}
+}
+
+func TestDamagedAgentIsPlacedAnew(t *testing.T) {
+	t.Parallel()
+	h := newRig(t).host(t, quick())
+	agent := machine.Agent{Path: t.TempDir() + "/node", Content: []byte("#!/bin/sh\n")}
+	if err := h.Place(t.Context(), agent); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(agent.Path, make([]byte, len(agent.Content)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Place(t.Context(), agent); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(agent.Path); !bytes.Equal(got, agent.Content) {
+		t.Errorf("the agent is %q, %v", got, err)
 	}
 }
 

@@ -53,6 +53,9 @@ mv -fT -- "$part" "$dst"
 part=
 `
 
+// lookAt prints a file's type and mode, owner, group and checksum, or exits 1.
+const lookAt = `stat --format="%f %u %g" -- "$1" && sha256sum -- "$1"`
+
 // WriteFile puts a file in its place as root:root. The directory has to be
 // there; a symbolic link at the path is replaced, not followed.
 func (h *Host) WriteFile(ctx context.Context, f machine.File) error {
@@ -82,11 +85,10 @@ func (h *Host) Place(ctx context.Context, a machine.Agent) error {
 	return nil
 }
 
-// isPlaced looks at type, mode, owner and size; the content is named by the
-// path, and only root could have put another one there.
+// isPlaced looks at type, mode, owner and content. A size would not do: a
+// program that was damaged keeps its own.
 func (h *Host) isPlaced(ctx context.Context, f machine.File) (bool, error) {
-	look := machine.Command{Argv: []string{"stat", "--format=%f %u %g %s", "--", f.Path}}
-	out, err := h.Run(ctx, look)
+	out, err := h.Run(ctx, machine.Command{Argv: []string{"sh", "-c", lookAt, "k3sedge-look", f.Path}})
 	var exit *machine.ExitError
 	if errors.As(err, &exit) && exit.Code == 1 {
 		return false, nil
@@ -94,7 +96,8 @@ func (h *Host) isPlaced(ctx context.Context, f machine.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return strings.TrimSpace(string(out.Stdout)) == fmt.Sprintf("%s 0 0 %d", fileMode, len(f.Content)), nil
+	want := fmt.Sprintf("%s 0 0\n%x  %s", fileMode, sha256.Sum256(f.Content), f.Path)
+	return strings.TrimSpace(string(out.Stdout)) == want, nil
 }
 
 func checkFile(f machine.File) error {
