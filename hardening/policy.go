@@ -1,13 +1,10 @@
 package hardening
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/k3sedge/k3sedge/hardening/agent"
@@ -60,7 +57,7 @@ func NewPolicy(c inventory.Cluster, n inventory.Node) (Policy, error) {
 		return Policy{}, fmt.Errorf("policy of %s: %w", n.Name, err)
 	}
 	for _, line := range c.SSH.AuthorizedKeys {
-		fingerprint, err := Fingerprint(line)
+		fingerprint, err := inventory.Fingerprint(line)
 		if err != nil {
 			return Policy{}, machine.WithHint(fmt.Errorf("policy of %s: %w", n.Name, err), "correct ssh.authorizedKeys in k3sedge.yaml")
 		}
@@ -136,34 +133,5 @@ func (p Policy) request() facts.Request {
 	return r
 }
 
-// Fingerprint returns the SHA-256 fingerprint of a public key in the format of
-// authorized_keys, as ssh-keygen -l shows it. Options before the key are passed over.
-func Fingerprint(line string) (string, error) {
-	fields := strings.Fields(line)
-	for i, f := range fields[:max(len(fields)-1, 0)] {
-		if !isKeyType(f) {
-			continue
-		}
-		blob, err := base64.StdEncoding.DecodeString(fields[i+1])
-		if err != nil || !namesType(blob, f) {
-			return "", fmt.Errorf("read public key: what follows %s is no such key", f)
-		}
-		sum := sha256.Sum256(blob)
-		return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:]), nil
-	}
-	return "", errors.New("read public key: no key type such as ssh-ed25519 in it")
-}
-
-func isKeyType(s string) bool {
-	for _, prefix := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
-		if strings.HasPrefix(s, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// namesType reports whether a key blob begins with its own type, as all do.
-func namesType(blob []byte, keyType string) bool {
-	return len(blob) > 4+len(keyType) && int(blob[3]) == len(keyType) && string(blob[4:4+len(keyType)]) == keyType
-}
+// Fingerprint is inventory.Fingerprint.
+func Fingerprint(line string) (string, error) { return inventory.Fingerprint(line) }

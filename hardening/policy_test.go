@@ -53,28 +53,3 @@ func TestAPolicyThatWouldLockOutIsRefused(t *testing.T) {
 		}
 	}
 }
-
-func TestFingerprints(t *testing.T) {
-	t.Parallel()
-	for _, line := range []string{adminKey, `from="10.0.0.0/8",no-pty ` + adminKey, "\t" + adminKey + "\n"} {
-		if got, err := Fingerprint(line); err != nil || got != adminPrint {
-			t.Errorf("%q: %q, %v", line, got, err)
-		}
-	}
-	for _, line := range []string{"", "ssh-ed25519", "ssh-ed25519 !!!", "ssh-rsa " + strings.Fields(adminKey)[1], "file:x y"} {
-		if got, err := Fingerprint(line); err == nil {
-			t.Errorf("%q: accepted as %s", line, got)
-		}
-	}
-}
-
-func FuzzFingerprint(f *testing.F) {
-	f.Add(adminKey)
-	f.Add("ssh-rsa AAAA")
-	f.Fuzz(func(t *testing.T, line string) {
-		got, err := Fingerprint(line)
-		if (err == nil) != strings.HasPrefix(got, "SHA256:") {
-			t.Errorf("%q: %q, %v", line, got, err)
-		}
-	})
-}

@@ -1,24 +1,19 @@
 package provision
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"strings"
+
+	"github.com/k3sedge/k3sedge/inventory"
 )
 
 const keyType = "ssh-ed25519"
 
-// fingerprint is the base64 part of a public key's SHA256 fingerprint, as
-// ssh-keygen -l shows it, or "" for what is no key.
+// fingerprint is a public key's fingerprint as a VM's note keeps it, without
+// the name of its hash, or "" for what is no key.
 func fingerprint(public string) string {
-	fields := strings.Fields(public)
-	if len(fields) < 2 {
-		return ""
-	}
-	blob, err := base64.StdEncoding.DecodeString(fields[1])
+	f, err := inventory.Fingerprint(public)
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(blob)
-	return base64.RawStdEncoding.EncodeToString(sum[:])
+	return strings.TrimPrefix(f, "SHA256:")
 }

@@ -83,9 +83,10 @@ func (w *world) config() Config {
 
 // newHostKey makes up a key of the right form; nobody signs with it here.
 func newHostKey() (machine.HostKey, error) {
-	var random [51]byte
+	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails
-	public := keyType + " " + base64.StdEncoding.EncodeToString(random[:])
+	blob := "\x00\x00\x00\x0b" + keyType + "\x00\x00\x00\x20" + string(random[:])
+	public := keyType + " " + base64.StdEncoding.EncodeToString([]byte(blob))
 	return machine.HostKey{Public: public, PrivatePEM: "the private half of " + public}, nil
 }
 
