@@ -53,6 +53,23 @@ func isMissing(err error) bool {
 	return errors.As(err, &exit) && (exit.Code == exitNotFound || exit.Code == exitNotRunnable)
 }
 
+// notReached names the node instead of a command that never got there, and
+// keeps the hint. Any other error is returned as it is.
+func notReached(node string, err error) error {
+	var hinted interface {
+		error
+		Hint() string
+	}
+	var unreachable *machine.UnreachableError
+	switch {
+	case !errors.As(err, &unreachable):
+		return err
+	case errors.As(err, &hinted) && errors.As(hinted, &unreachable):
+		return fmt.Errorf("reach %s: %w", node, hinted)
+	}
+	return fmt.Errorf("reach %s: %w", node, unreachable)
+}
+
 // ask runs the agent once.
 func ask(ctx context.Context, r machine.Reader, path string, req facts.Request) (*facts.Facts, error) {
 	request, err := json.Marshal(req)

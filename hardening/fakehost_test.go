@@ -23,6 +23,7 @@ type fakeHost struct {
 	after  *facts.Facts // what it reports once a transaction is applied
 
 	applyErr, confirmErr error
+	queryErr             error  // of every query
 	answer               string // to apply, instead of the right one
 	ended                string // how a transaction ends whose confirmation fails
 	redial               func(attempt int) error
@@ -53,6 +54,8 @@ func (h *fakeHost) Query(ctx context.Context, q machine.Query) (machine.Output, 
 	switch argv := strings.Join(c.Argv, " "); {
 	case ctx.Err() != nil:
 		return machine.Output{}, context.Cause(ctx)
+	case h.queryErr != nil:
+		return machine.Output{}, h.queryErr
 	case argv == "uname -m":
 		h.did("arch")
 		return machine.Output{Stdout: []byte(h.arch + "\n")}, nil

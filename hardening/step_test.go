@@ -131,6 +131,42 @@ func TestTheProofIsTriedAgainUntilItSucceeds(t *testing.T) {
 	}
 }
 
+// The state says it all: the dialler's own words would say it twice more.
+func TestTheWaitForTheProofNamesTheState(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	p.Window = 50 * time.Millisecond
+	h := newHost(t, stock(t, p))
+	h.after = hardened(t, p)
+	h.redial = func(int) error {
+		return &machine.UnreachableError{Address: "10.0.0.11:22", State: machine.Refused, Err: errors.New("dial tcp 10.0.0.11:22: connect: connection refused")}
+	}
+	err := NewStep(p).Apply(t.Context(), h)
+	if err == nil || strings.Count(err.Error(), "connection refused") != 1 || !strings.Contains(err.Error(), "login to node-1 (connection refused)") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestANodeThatCannotBeReachedIsNamedWithoutTheCommand(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	h := newHost(t, stock(t, p))
+	reason := machine.WithHint(&machine.UnreachableError{Address: "10.0.0.11:22", State: machine.HostKeyUnknown}, "run `k3sedge trust node-1`")
+	h.queryErr = fmt.Errorf("run /usr/bin/env /agent-amd64 facts on node-1: %w", reason)
+	_, err := Audit(t.Context(), h, p)
+	if err == nil || err.Error() != "reach node-1: 10.0.0.11:22: no host key pinned" || hintOf(err) != "run `k3sedge trust node-1`" || machine.StateOf(err) != machine.HostKeyUnknown {
+		t.Errorf("error %v, hint %q", err, hintOf(err))
+	}
+	h.queryErr = &machine.UnreachableError{Address: "10.0.0.11:22", State: machine.Lost} // without a hint
+	if _, err := Audit(t.Context(), h, p); err == nil || err.Error() != "reach node-1: 10.0.0.11:22: connection lost" {
+		t.Errorf("error %v", err)
+	}
+	h.queryErr = &machine.ExitError{Command: "/agent-amd64 facts", Code: 1, Stderr: "no"}
+	if _, err := Audit(t.Context(), h, p); err == nil || !strings.Contains(err.Error(), "/agent-amd64 facts: exit 1") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestWithoutProofNothingIsConfirmed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -111,16 +111,25 @@ func (t transact) dial(ctx context.Context, back time.Time, do func(context.Cont
 			return false, "", nil // the time is up; what the last attempt met says more
 		}
 		if err != nil {
-			return false, err.Error(), final(err)
+			return false, stateText(err), final(err)
 		}
 		if err := do(ctx, s); err != nil {
 			_ = s.Close() // it has proven nothing; the next one may
-			return false, err.Error(), final(err)
+			return false, stateText(err), final(err)
 		}
 		session = s
 		return true, "", nil
 	})
 	return session, err
+}
+
+// stateText is err as the state of a wait: where the login has a state of its
+// own, that is the whole story.
+func stateText(err error) string {
+	if state := machine.StateOf(err); state != "" {
+		return string(state)
+	}
+	return err.Error()
 }
 
 // final returns err where another attempt could not end otherwise.
