@@ -2,13 +2,11 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/k3sedge/k3sedge/inventory"
-	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // Doomed is a VM that Destroy will destroy, with all that makes it ours.
@@ -111,58 +109,4 @@ func disks(c VMConfig) []string {
 		}
 	}
 	return out
-}
-
-// Destroy stops and destroys the VMs of a plan, overwrites seeds that may
-// still hold a key, and forgets the host keys. A VM that has changed hands
-// since the plan is left alone.
-func (p *Proxmox) Destroy(ctx context.Context, doomed []Doomed) error {
-	looks := make([]func(context.Context) error, len(doomed))
-	for i, d := range doomed {
-		looks[i] = func(ctx context.Context) error { return p.destroy(ctx, d) }
-	}
-	return errors.Join(together(ctx, looks...)...)
-}
-
-func (p *Proxmox) destroy(ctx context.Context, d Doomed) error {
-	h := p.outside(inventory.Node{Name: d.Node}, nil)
-	s, err := h.condemned(ctx, d)
-	if err != nil {
-		return fmt.Errorf("destroy VM %d: %w", d.VMID, err)
-	}
-	if s.Running {
-		if err := h.act(ctx, verbStop, d.VMID, func(ctx context.Context) (UPID, error) { return p.api.Stop(ctx, d.VMID) }); err != nil {
-			return err
-		}
-	}
-	if s.Note.Phase == phaseSeeded {
-		if err := h.overwriteSeed(ctx, d.VMID); err != nil {
-			return err
-		}
-	}
-	err = h.act(ctx, verbDestroy, d.VMID, func(ctx context.Context) (UPID, error) { return p.api.DestroyVM(ctx, d.VMID) })
-	if apiErrorMatches(err, protectedText) {
-		return machine.WithHint(err, "VM %d is protected in Proxmox: take the protection off (Options) and run k3sedge down again", d.VMID)
-	}
-	if err != nil {
-		return err
-	}
-	if err := p.cfg.Pins.Forget(d.Node); err != nil {
-		return fmt.Errorf("forget the host key of %s: %w", d.Node, err)
-	}
-	return nil
-}
-
-// condemned looks whether the VM is still the one of the plan.
-func (h *hands) condemned(ctx context.Context, d Doomed) (sight, error) {
-	s, err := h.inspect(ctx, d.VMID)
-	if err != nil {
-		return sight{}, err
-	}
-	if !s.Present || s.Note.Mark.String() != d.Mark || s.Config.Name != d.Name {
-		return sight{}, h.notOurs(d.VMID, s.Config.Name, s.Note.Mark.text())
-	}
-	status, err := h.api.VMStatus(ctx, d.VMID)
-	s.Running = status.Running()
-	return s, err
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
 )
 
@@ -26,7 +28,7 @@ func TestDestroy(t *testing.T) {
 	if d := doomed[0]; d.VMID != 9000 || d.Name != "edge-1" || d.Mark != "k3sedge/"+clusterID+"/edge-1" || !d.Running || len(d.Disks) != 1 || !strings.HasPrefix(d.Disks[0], "local-lvm:") {
 		t.Errorf("plan: %+v", d)
 	}
-	if err := w.proxmox().Destroy(t.Context(), doomed); err != nil {
+	if err := w.proxmox().Destroy(t.Context(), nil, &events{}, doomed); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.vms(); len(got) != 1 || got[9002] == "" {
@@ -58,7 +60,7 @@ func TestDestroyBlanksASeedThatWasNotUsedUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Destroy(t.Context(), doomed); err != nil {
+	if err := p.Destroy(t.Context(), nil, &events{}, doomed); err != nil {
 		t.Fatal(err)
 	}
 	blank, err := blankISO(time.Now())
@@ -68,6 +70,37 @@ func TestDestroyBlanksASeedThatWasNotUsedUp(t *testing.T) {
 	volumes, err := p.api.Volumes(t.Context(), "local", "iso")
 	if err != nil || len(volumes) != 1 || volumes[0].Size != int64(len(blank)) {
 		t.Errorf("the seed is still there: %v, %v", volumes, err)
+	}
+}
+
+// TestDestroyStopsBetweenTwoMachines: what was begun is finished.
+func TestDestroyStopsBetweenTwoMachines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakepve.Options{})
+	w.mustUp()
+	doomed, err := w.proxmox().DestroyPlan(t.Context())
+	if err != nil || len(doomed) != 2 {
+		t.Fatalf("%v, %v", doomed, err)
+	}
+	stop := make(chan struct{})
+	stopping := sync.OnceFunc(func() { close(stop) })
+	w.beforeAct = func(at string) error {
+		if at == "wait qmstop" {
+			stopping()
+		}
+		return nil
+	}
+	e := &events{}
+	err = w.proxmox().Destroy(t.Context(), stop, e, doomed)
+	w.beforeAct = nil
+	if !errors.Is(err, converge.ErrStopped) {
+		t.Errorf("stopped, and told %v", err)
+	}
+	if got := w.vms(); !maps.Equal(got, map[int]string{9001: "edge-2"}) {
+		t.Errorf("left: %v", got)
+	}
+	if got := e.changes(converge.StepChanged); len(got) != 1 || !strings.HasPrefix(got[0], "edge-1 machine/destroyed VM 9000") {
+		t.Errorf("told: %q", got)
 	}
 }
 
@@ -90,7 +123,7 @@ func TestDestroyComparesAgain(t *testing.T) {
 			}
 			w.ask(func(ctx context.Context, api API) (UPID, error) { return api.Configure(ctx, 9000, options) })
 			w.state = t.TempDir() // nor does it need the journal for that
-			err = w.proxmox().Destroy(t.Context(), doomed)
+			err = w.proxmox().Destroy(t.Context(), nil, &events{}, doomed)
 			var not *NotOursError
 			if err == nil || hintOf(err) == "" || name != "protected" && !errors.As(err, &not) {
 				t.Errorf("%v (%s)", err, hintOf(err))

@@ -218,7 +218,7 @@ func TestDestroyWhileBeingMade(t *testing.T) {
 			if err != nil || len(doomed) != 1 || doomed[0].VMID != 9000 {
 				t.Fatalf("%+v, %v", doomed, err)
 			}
-			if err := p.Destroy(t.Context(), doomed); err != nil {
+			if err := p.Destroy(t.Context(), nil, &events{}, doomed); err != nil {
 				t.Fatal(err)
 			}
 			if got := w.vms(); len(got) != 0 {

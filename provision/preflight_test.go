@@ -46,7 +46,7 @@ func TestSetupLinesAreEnough(t *testing.T) {
 		if err != nil || len(doomed) != 2 {
 			t.Fatalf("version %d: %v, %v", version, doomed, err)
 		}
-		if err := w.proxmox().Destroy(t.Context(), doomed); err != nil {
+		if err := w.proxmox().Destroy(t.Context(), nil, &events{}, doomed); err != nil {
 			t.Fatalf("version %d: %v", version, err)
 		}
 	}

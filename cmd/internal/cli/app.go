@@ -14,9 +14,16 @@ import (
 func Main(ctx context.Context, args []string, s Streams) int {
 	s.Err = s.screen()
 	app := newApp(s)
-	err := app.RunContext(ctx, flagsFirst(app, spelled(args)))
+	args = flagsFirst(app, spelled(args))
+	err := knownFlags(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
 	if s.Restore != nil {
 		s.Restore()
+	}
+	if errors.Is(err, errInterrupted) {
+		s.screen().endLine() // Ctrl-C was typed at a question
 	}
 	printError(s.Err, err)
 	return codeOf(err)
@@ -129,7 +136,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 	if command == nil {
 		return args
 	}
-	withValue := valueFlags(command)
+	withValue := flagNames(command.Flags)
 	flags, rest := []string{}, []string{}
 	for i := 2; i < len(args); i++ {
 		switch a := args[i]; {
@@ -146,19 +153,6 @@ func flagsFirst(app *cli.App, args []string) []string {
 		}
 	}
 	return append(append([]string{args[0], args[1]}, flags...), rest...)
-}
-
-// valueFlags are the names of a command's flags that are followed by a value.
-func valueFlags(command *cli.Command) map[string]bool {
-	names := map[string]bool{}
-	for _, f := range command.Flags {
-		if doc, ok := f.(cli.DocGenerationFlag); ok && doc.TakesValue() {
-			for _, n := range f.Names() {
-				names[n] = true
-			}
-		}
-	}
-	return names
 }
 
 // errNoAnswer is a question that nobody is there to answer.
@@ -179,7 +173,6 @@ func confirm(ctx context.Context, s Streams, question, word string) (bool, error
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(s.Err)
 		return false, context.Cause(ctx)
 	case answer := <-line:
 		return answer == word, nil

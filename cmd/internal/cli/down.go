@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k3sedge/k3sedge/provision"
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // downOptions are the flags of `k3sedge down`.
@@ -38,7 +39,7 @@ var errExisting = errors.New("k3sedge did not make these machines, so it destroy
 func runDown(parent context.Context, s Streams, o downOptions) error {
 	ctx, release := untilInterrupted(parent)
 	defer release()
-	st, err := openSite(ctx, s, o.file)
+	st, err := openSite(ctx, s, o.file, "down")
 	if err != nil {
 		return err
 	}
@@ -46,16 +47,11 @@ func runDown(parent context.Context, s Streams, o downOptions) error {
 	if st.project.Cluster.Provider.Proxmox == nil {
 		return usagef("k3sedge down is for machines that k3sedge up made on Proxmox", "%w", errExisting)
 	}
-	unlock, err := st.dir.lock("down")
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	p, err := st.proxmox(ctx)
 	if err != nil {
 		return err
 	}
-	doomed, err := p.DestroyPlan(ctx)
+	doomed, err := findDoomed(ctx, s, p)
 	if err != nil {
 		return err
 	}
@@ -67,14 +63,36 @@ func runDown(parent context.Context, s Streams, o downOptions) error {
 		return err
 	}
 	release() // from here on, one Ctrl-C leaves nothing half-done
-	return destroyAll(parent, s, p, doomed)
+	return destroyAll(parent, st, p, doomed)
 }
 
-func destroyAll(ctx context.Context, s Streams, p *provision.Proxmox, doomed []provision.Doomed) error {
-	ctx, _, release := interrupts(ctx, s.Err)
+// findDoomed shows what it waits for: an earlier run may have begun something.
+func findDoomed(ctx context.Context, s Streams, p *provision.Proxmox) (doomed []provision.Doomed, err error) {
+	find := look{"machines/found", func(ctx context.Context) (err error) {
+		doomed, err = p.DestroyPlan(ctx)
+		return err
+	}}
+	report, err := openReport(s, "text", "")
+	if err != nil {
+		return nil, err
+	}
+	defer report.close()
+	_, err = converge.Run(ctx, nil, report, find.wanted("look"))
+	return doomed, err
+}
+
+func destroyAll(ctx context.Context, st *site, p *provision.Proxmox, doomed []provision.Doomed) error {
+	s := st.streams
+	ctx, stop, release := interrupts(ctx, s)
 	defer release()
-	if err := p.Destroy(ctx, doomed); err != nil {
-		return halted{err, nil, "k3sedge down"}
+	report, err := openReport(s, "text", st.dir)
+	if err != nil {
+		return err
+	}
+	err = p.Destroy(ctx, stop, report, doomed)
+	report.close()
+	if err != nil {
+		return halted{err, report.standing(), "k3sedge down"}
 	}
 	fmt.Fprintf(s.Err, "destroyed %d machines; the image stays in its storage\n", len(doomed))
 	return nil

@@ -81,7 +81,7 @@ func TestPlanOutcome(t *testing.T) {
 		says   string
 	}{
 		{converge.Result{Holds: 9}, exitOK, "no changes"},
-		{converge.Result{Holds: 1, Differs: 2, Unknown: 1}, exitFindings, "2 steps would change"},
+		{converge.Result{Holds: 1, Differs: 2, Unknown: 1}, exitFindings, "2 steps would change something, 0 come after them, 1 hold, 1 could not be looked at; k3sedge up does it"},
 		{converge.Result{Holds: 1, Unknown: 2}, exitUnknown, "2 steps could not be looked at"},
 	} {
 		var errs bytes.Buffer
@@ -94,10 +94,7 @@ func TestPlanOutcome(t *testing.T) {
 
 func TestLockIsHeldOnceAndNamesItsHolder(t *testing.T) {
 	t.Parallel()
-	dir, err := openStateDir(t.TempDir() + "/k3sedge.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := stateDirOf(t.TempDir() + "/k3sedge.yaml")
 	release, err := dir.lock("up")
 	if err != nil {
 		t.Fatal(err)

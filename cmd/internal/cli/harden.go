@@ -52,18 +52,13 @@ k3sedge harden`)
 }
 
 func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
-	ctx, stop, release := interrupts(ctx, s.Err)
+	ctx, stop, release := interrupts(ctx, s)
 	defer release()
-	st, err := openSite(ctx, s, o.file)
+	st, err := openSite(ctx, s, o.file, "harden")
 	if err != nil {
 		return err
 	}
 	defer st.close()
-	unlock, err := st.dir.lock("harden")
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	report, err := openReport(s, o.output, st.dir)
 	if err != nil {
 		return err
@@ -105,7 +100,7 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 	}
 	ctx, release := untilInterrupted(ctx)
 	defer release()
-	st, err := openSite(ctx, s, o.file)
+	st, err := openSite(ctx, s, o.file, "")
 	if err != nil {
 		return couldNotLook{err}
 	}

@@ -76,7 +76,7 @@ func runInit(ctx context.Context, s Streams, o initOptions) error {
 		return usagef("for example k3sedge init --proxmox https://pve.lan:8006", "init takes either --proxmox URL or --existing")
 	}
 	if _, err := os.Lstat(o.file); err == nil {
-		return machine.WithHint(fmt.Errorf("%s is there already: nothing was written", o.file), "name another file with --file, or change that one by hand")
+		return usagef("name another file with --file, or change that one by hand", "%s is there already: nothing was written", o.file)
 	}
 	if err := o.addressing(); err != nil {
 		return err
@@ -113,19 +113,19 @@ const firstNode, defaultNodes = 11, 2
 func (o *initOptions) addressing() error {
 	cidr, err := netip.ParsePrefix(o.cidr)
 	if err != nil || !cidr.Addr().Is4() {
-		return usagef("--cidr 192.168.1.0/24", "--cidr %q: not an IPv4 network", o.cidr)
+		return usagef("give the LAN's network like --cidr 192.168.1.0/24", "--cidr %q: not an IPv4 network", o.cidr)
 	}
 	o.write.CIDR = cidr.Masked()
 	o.write.Gateway = nth(o.write.CIDR, 1)
 	if o.gateway != "" {
 		if o.write.Gateway, err = netip.ParseAddr(o.gateway); err != nil {
-			return usagef("--gateway 192.168.1.1", "--gateway %q: not an address", o.gateway)
+			return usagef("give the address of the LAN's router like --gateway 192.168.1.1", "--gateway %q: not an address", o.gateway)
 		}
 	}
 	for _, text := range o.addresses {
 		a, err := netip.ParseAddr(text)
 		if err != nil {
-			return usagef("--address 192.168.1.11", "--address %q: not an address", text)
+			return usagef("give a node's address like --address 192.168.1.11", "--address %q: not an address", text)
 		}
 		o.write.Addresses = append(o.write.Addresses, a)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -32,7 +31,7 @@ func untilInterrupted(parent context.Context) (ctx context.Context, release func
 // interrupts turns Ctrl-C into two stages: the first closes the returned
 // channel, so that the running step is finished and no other begun; the
 // second cancels the context. release ends the watching.
-func interrupts(parent context.Context, w io.Writer) (ctx context.Context, stop <-chan struct{}, release func()) {
+func interrupts(parent context.Context, s Streams) (ctx context.Context, stop <-chan struct{}, release func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -43,7 +42,8 @@ func interrupts(parent context.Context, w io.Writer) (ctx context.Context, stop 
 		case <-ctx.Done():
 			return
 		}
-		fmt.Fprintln(w, "finishing this step; the same command goes on later; Ctrl-C again stops now")
+		s.screen().endLine() // of a question
+		fmt.Fprintln(s.Err, "finishing this step; the same command goes on later; Ctrl-C again stops now")
 		close(stopping)
 		select {
 		case <-signals:

@@ -26,34 +26,55 @@ type site struct {
 	streams  Streams
 	project  inventory.Project
 	dir      stateDir
+	unlock   func() // nil for those who only look
 	pins     *ssh.Pins
 	guests   map[string]*guest // by node
 	policies map[string]hardening.Policy
 }
 
 // openSite loads the project and prepares, but does not open, a connection to
-// every node. Nothing is contacted yet.
-func openSite(ctx context.Context, s Streams, file string) (*site, error) {
+// every node. Nothing is contacted yet. work names the command that is going
+// to change something and keeps others from that until the site is closed;
+// those who only look give "", and nothing is written for them.
+func openSite(ctx context.Context, s Streams, file, work string) (*site, error) {
 	project, err := inventory.Load(file)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := openStateDir(file)
-	if err != nil {
-		return nil, err
-	}
-	pins, err := ssh.OpenPins(dir.path("known_hosts"))
-	if err != nil {
-		return nil, fmt.Errorf("read the pinned host keys: %w", err)
-	}
-	st := &site{streams: s, project: project, dir: dir, pins: pins, guests: map[string]*guest{}, policies: map[string]hardening.Policy{}}
-	auth := st.auth(ctx)
-	for _, n := range project.Cluster.Nodes {
-		if err := st.addNode(n, auth); err != nil {
+	st := &site{streams: s, project: project, dir: stateDirOf(file), guests: map[string]*guest{}, policies: map[string]hardening.Policy{}}
+	if work != "" {
+		if st.unlock, err = st.dir.lock(work); err != nil {
 			return nil, err
 		}
 	}
+	if err := st.prepare(ctx); err != nil {
+		st.close()
+		return nil, err
+	}
 	return st, nil
+}
+
+func (st *site) prepare(ctx context.Context) error {
+	pins, err := ssh.OpenPins(st.dir.path("known_hosts"))
+	if err != nil {
+		return orHint(err, fmt.Sprintf("k3sedge keeps host keys and its journal in %s: it must be a folder that you can read", st.dir))
+	}
+	st.pins = pins
+	auth := st.auth(ctx)
+	for _, n := range st.project.Cluster.Nodes {
+		if err := st.addNode(n, auth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pin keeps a host key that stands in the cluster's file.
+func (st *site) pin(name, address, key string) error {
+	if st.unlock == nil {
+		return st.pins.Expect(name, address, key)
+	}
+	return st.pins.Set(name, address, key)
 }
 
 func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
@@ -63,7 +84,7 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 	}
 	st.policies[n.Name] = policy
 	if n.HostKey != "" && len(st.pins.Get(n.Name)) == 0 {
-		if err := st.pins.Set(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {
+		if err := st.pin(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {
 			return fmt.Errorf("pin the host key of %s: %w", n.Name, err)
 		}
 	}
@@ -109,10 +130,10 @@ func (st *site) sshConfig(n inventory.Node, auth *ssh.Auth) (ssh.Config, error) 
 		address = net.JoinHostPort(address, "22")
 	}
 	const name = "ssh.jump" // no name of a node, which has no dots
-	if err := st.pins.Set(name, address, c.SSH.Jump.HostKey); err != nil {
+	if err := st.pin(name, address, c.SSH.Jump.HostKey); err != nil {
 		return ssh.Config{}, fmt.Errorf("pin the host key of the jump host: %w", err)
 	}
-	cfg.Jump = &ssh.Config{Name: name, Address: address, User: c.SSH.Jump.User, Auth: auth, Pins: st.pins}
+	cfg.Jump = &ssh.Config{Name: name, Section: name, Address: address, User: c.SSH.Jump.User, Auth: auth, Pins: st.pins}
 	return cfg, nil
 }
 
@@ -159,9 +180,12 @@ func (st *site) Reader(n inventory.Node) machine.Reader { return st.guests[n.Nam
 // Host is a node that may be changed.
 func (st *site) Host(n inventory.Node) provision.GuestHost { return st.guests[n.Name] }
 
-// close ends all connections.
+// close ends all connections and lets others work.
 func (st *site) close() {
 	for _, g := range st.guests {
 		_ = g.Close() // nothing is left to be lost on a connection
+	}
+	if st.unlock != nil {
+		st.unlock()
 	}
 }

@@ -15,12 +15,17 @@ import (
 // stateDir is .k3sedge beside k3sedge.yaml: pins, journal, lock.
 type stateDir string
 
-func openStateDir(file string) (stateDir, error) {
-	dir := filepath.Join(filepath.Dir(file), ".k3sedge")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", machine.WithHint(fmt.Errorf("make the state folder: %w", err), "k3sedge keeps host keys and its journal beside %s; make that folder writable", file)
+// stateDirOf is where the state of a cluster's file is. It need not be there:
+// who only looks does not make it.
+func stateDirOf(file string) stateDir {
+	return stateDir(filepath.Join(filepath.Dir(file), ".k3sedge"))
+}
+
+func (d stateDir) make() error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return machine.WithHint(fmt.Errorf("make the state folder: %w", err), "k3sedge keeps host keys and its journal in %s; make the folder around it writable", d)
 	}
-	return stateDir(dir), os.Chmod(dir, 0o700)
+	return os.Chmod(string(d), 0o700)
 }
 
 func (d stateDir) path(name string) string { return filepath.Join(string(d), name) }
@@ -28,6 +33,9 @@ func (d stateDir) path(name string) string { return filepath.Join(string(d), nam
 // lock makes sure that one run at a time changes this cluster. The kernel
 // gives it up when the process ends, however it ends, so nothing stale stays.
 func (d stateDir) lock(what string) (release func(), err error) {
+	if err := d.make(); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(d.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock: %w", err)

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -54,6 +56,9 @@ func widthOf(f *os.File) int {
 	if err != nil {
 		return 0
 	}
+	if width == 0 {
+		return 80 // a terminal that does not say, such as a serial line
+	}
 	return max(width, 20)
 }
 
@@ -74,6 +79,7 @@ type screen struct {
 
 	mu   sync.Mutex
 	live io.Writer
+	open bool // the last line has no end yet: a question
 }
 
 // screen is the one behind Err.
@@ -91,8 +97,19 @@ func (c *screen) Write(p []byte) (int, error) {
 	if c.live != nil {
 		to = c.live
 	}
+	c.open = !bytes.HasSuffix(p, []byte("\n"))
 	c.mu.Unlock()
 	return to.Write(p)
+}
+
+// endLine makes the next words begin in a line of their own.
+func (c *screen) endLine() {
+	c.mu.Lock()
+	open := c.open
+	c.mu.Unlock()
+	if open {
+		fmt.Fprintln(c)
+	}
 }
 
 // show hands the screen to a display; nil takes it back.

@@ -26,8 +26,8 @@ type terminal struct {
 	screen bytes.Buffer
 }
 
-// onTerminal starts k3sedge as a shell in a terminal would.
-func onTerminal(t *testing.T, dir string, args ...string) *terminal {
+// openTerminal makes a terminal: the end of its user, and that of programs.
+func openTerminal(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -40,6 +40,14 @@ func onTerminal(t *testing.T, dir string, args ...string) *terminal {
 	if err := errors.Join(err, openErr, unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80})); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = slave.Close() }) // a second time, where a program was given it
+	return master, slave
+}
+
+// onTerminal starts k3sedge as a shell in a terminal would.
+func onTerminal(t *testing.T, dir string, args ...string) *terminal {
+	t.Helper()
+	master, slave := openTerminal(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +140,24 @@ func TestCtrlCEndsAQuestion(t *testing.T) {
 	p.awaitText("is this the node's key? (yes/no): ")
 	p.write(ctrlC)
 	p.ends(exitFailed)
-	p.awaitText("error: interrupted")
+	p.awaitText("\r\nerror: interrupted")
+}
+
+// TestWidthOfATerminal: one that does not know its width is not a narrow one.
+func TestWidthOfATerminal(t *testing.T) {
+	t.Parallel()
+	master, slave := openTerminal(t)
+	for columns, want := range map[uint16]int{0: 80, 3: 20, 100: 100} {
+		if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+			t.Fatal(err)
+		}
+		if got := widthOf(slave); got != want {
+			t.Errorf("a terminal of %d columns is used with %d", columns, got)
+		}
+	}
+	if file, err := os.Open(os.DevNull); err != nil || widthOf(file) != 0 {
+		t.Errorf("what is no terminal has a width: %v", err)
+	}
 }
 
 func TestAnswersAtATerminal(t *testing.T) {
@@ -174,7 +199,21 @@ func TestPassphraseIsNotShown(t *testing.T) {
 	stopped.write(ctrlC)
 	stopped.until("the program has ended and the echo is on again", stopped.echoes)
 	_ = stopped.program.Wait()
-	if code := stopped.program.ProcessState.ExitCode(); code == exitOK {
-		t.Errorf("interrupted, and exit code 0")
+	if code := stopped.program.ProcessState.ExitCode(); code != exitUnknown {
+		t.Errorf("interrupted, and exit code %d", code)
 	}
+	if stopped.awaitText("error: "); strings.Contains(stopped.shown(), "passphrase of id: error: ") {
+		t.Errorf("the error stands behind the question: %q", stopped.shown())
+	}
+
+	finishing := onTerminal(t, w.dir, "up")
+	finishing.awaitText("passphrase of id: ")
+	finishing.until("the echo is off", func() bool { return !finishing.echoes() })
+	finishing.write(ctrlC)
+	finishing.awaitText("finishing this step")
+	if strings.Contains(finishing.shown(), "passphrase of id: finishing") {
+		t.Errorf("told behind the question: %q", finishing.shown())
+	}
+	finishing.write(ctrlC)
+	finishing.ends(exitFailed)
 }

@@ -35,7 +35,7 @@ k3sedge trust edge-1 --fingerprint SHA256:WRwnjwyjrPz9dB4t7mJ0nJY2Wl5JlMz4fH8u2D
 func runTrust(ctx context.Context, s Streams, o trustOptions) error {
 	ctx, release := untilInterrupted(ctx)
 	defer release()
-	st, err := openSite(ctx, s, o.file)
+	st, err := openSite(ctx, s, o.file, "trust")
 	if err != nil {
 		return err
 	}

@@ -74,10 +74,18 @@ func observeHardening(st *site) converge.Stage {
 	return stage
 }
 
+// preflight is a run of its own: what it finds wrong ends everything.
+func preflight(m machines, stage func(look, string) converge.Stage) []converge.Stage {
+	if _, nobody := m.(existing); nobody {
+		return nil
+	}
+	return []converge.Stage{stage(look{"preflight/proxmox", m.Preflight}, "preflight")}
+}
+
 func runUp(ctx context.Context, s Streams, o upOptions) error {
-	ctx, stop, release := interrupts(ctx, s.Err)
+	ctx, stop, release := interrupts(ctx, s)
 	defer release()
-	st, err := openSite(ctx, s, o.file)
+	st, err := openSite(ctx, s, o.file, "up")
 	if err != nil {
 		return err
 	}
@@ -85,26 +93,23 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 	for _, g := range st.guests {
 		g.wait = o.wait
 	}
-	unlock, err := st.dir.lock("up")
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	m, err := st.machines(ctx)
 	if err != nil {
-		return err
-	}
-	if err := m.Preflight(ctx); err != nil {
 		return err
 	}
 	report, err := openReport(s, o.output, st.dir)
 	if err != nil {
 		return err
 	}
-	_, err = converge.Run(ctx, stop, report, upStages(st, m)...)
+	_, err = converge.Run(ctx, stop, report, preflight(m, look.wanted)...)
+	if err == nil {
+		if _, err = converge.Run(ctx, stop, report, upStages(st, m)...); err != nil {
+			err = halted{err, report.standing(), "k3sedge up"}
+		}
+	}
 	report.close()
 	if err != nil {
-		return halted{err, report.standing(), "k3sedge up"}
+		return err
 	}
 	return st.printProof(ctx, o.output, report.times())
 }
@@ -112,26 +117,26 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 func runPlan(ctx context.Context, s Streams, o upOptions) error {
 	ctx, release := untilInterrupted(ctx)
 	defer release()
-	st, err := openSite(ctx, s, o.file)
+	st, err := openSite(ctx, s, o.file, "")
 	if err != nil {
 		return couldNotLook{err}
 	}
 	defer st.close()
 	m, err := st.machines(ctx)
 	if err != nil {
-		return err
-	}
-	if err := m.Preflight(ctx); err != nil {
 		return couldNotLook{err}
 	}
 	report, err := openReport(s, o.output, "")
 	if err != nil {
 		return err
 	}
-	result, err := converge.Run(ctx, nil, report, planStages(st, m)...)
+	result, err := converge.Run(ctx, nil, report, preflight(m, look.observed)...)
+	if err == nil && result.Unknown == 0 {
+		result, err = converge.Run(ctx, nil, report, planStages(st, m)...)
+	}
 	report.close()
 	if err != nil {
-		return err
+		return couldNotLook{err}
 	}
 	printError(s.Err, report.notSeen())
 	return planOutcome(s, result)
@@ -141,7 +146,11 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 func planOutcome(s Streams, r converge.Result) error {
 	switch {
 	case r.Differs+r.Pending > 0:
-		fmt.Fprintf(s.Err, "%d steps would change something, %d come after them, %d hold; k3sedge up does it\n", r.Differs, r.Pending, r.Holds)
+		unknown := ""
+		if r.Unknown > 0 {
+			unknown = fmt.Sprintf(", %d could not be looked at", r.Unknown)
+		}
+		fmt.Fprintf(s.Err, "%d steps would change something, %d come after them, %d hold%s; k3sedge up does it\n", r.Differs, r.Pending, r.Holds, unknown)
 		return outcome(exitFindings)
 	case r.Unknown > 0:
 		fmt.Fprintf(s.Err, "%d steps could not be looked at, %d hold\n", r.Unknown, r.Holds)
