@@ -96,7 +96,7 @@ func (r *liveReporter) Report(e converge.Event) {
 		r.draw("")
 	case converge.StepWaiting:
 		if s := r.find(e); s != nil {
-			s.text, s.cause = e.Message, e.Cause
+			s.text, s.cause = firstLine(e.Message), firstLine(e.Cause)
 		}
 	case converge.StepChanging:
 		if s := r.find(e); s != nil {
@@ -176,6 +176,12 @@ func (r *liveReporter) line(s liveStep) string {
 		text += "; likely: " + s.cause
 	}
 	return cut(text, r.width()-1)
+}
+
+// firstLine keeps a moving line one line, whatever a machine says.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(line)
 }
 
 // cut shortens text to width columns, so that a moving line stays one line.

@@ -34,6 +34,22 @@ func TestLiveReporterMoves(t *testing.T) {
 	})
 }
 
+// TestAMovingLineIsOneLine: as many are wiped as were drawn.
+func TestAMovingLineIsOneLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		r := newLiveReporter(&out, func() int { return 78 })
+		r.Report(converge.Event{Time: time.Now(), Kind: converge.StepStarted, Step: "s"})
+		r.Report(converge.Event{Kind: converge.StepWaiting, Step: "s", Message: "task failed\n  its log", Cause: "\nfull disk\nno more"})
+		time.Sleep(time.Second)
+		r.Close()
+		if !strings.Contains(out.String(), "s 0.5s  task failed; likely: full disk\n") || strings.Contains(out.String(), "log") {
+			t.Errorf("%.600q", out.String())
+		}
+	})
+}
+
 func TestLiveReporterMarksHowAStepEnded(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[converge.Kind]string{
