@@ -53,21 +53,16 @@ func isMissing(err error) bool {
 	return errors.As(err, &exit) && (exit.Code == exitNotFound || exit.Code == exitNotRunnable)
 }
 
-// notReached names the node instead of a command that never got there, and
-// keeps the hint. Any other error is returned as it is.
-func notReached(node string, err error) error {
-	var hinted interface {
-		error
-		Hint() string
+// withoutCommand takes off an error the words with which a query begins it:
+// on a host that was not reached, what would have been run says nothing.
+func withoutCommand(err error) error {
+	if _, hinted := err.(interface{ Hint() string }); hinted {
+		return err // already the reason itself
 	}
-	var unreachable *machine.UnreachableError
-	switch {
-	case !errors.As(err, &unreachable):
-		return err
-	case errors.As(err, &hinted) && errors.As(hinted, &unreachable):
-		return fmt.Errorf("reach %s: %w", node, hinted)
+	if inner := errors.Unwrap(err); machine.StateOf(inner) != "" {
+		return inner
 	}
-	return fmt.Errorf("reach %s: %w", node, unreachable)
+	return err
 }
 
 // ask runs the agent once.
@@ -77,6 +72,9 @@ func ask(ctx context.Context, r machine.Reader, path string, req facts.Request) 
 		return nil, fmt.Errorf("write the request for facts: %w", err)
 	}
 	out, err := r.Query(ctx, machine.NodeFacts(path, request))
+	if machine.StateOf(err) != "" {
+		return nil, withoutCommand(err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask for facts: %w", err)
 	}

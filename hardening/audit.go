@@ -41,9 +41,9 @@ func look(ctx context.Context, target Looker, p Policy) (*facts.Facts, string, e
 		return nil, "", err
 	}
 	f, err := ask(ctx, target, path, p.request())
-	if isMissing(err) {
-		converge.Waiting(ctx, "the node agent to be placed", "")
-		f, path, err = placeAndAsk(ctx, target, p, path)
+	if !isMissing(err) {
+		return f, path, err
 	}
-	return f, path, notReached(p.Node, err)
+	converge.Waiting(ctx, "the node agent to be placed", "")
+	return placeAndAsk(ctx, target, p, path)
 }

@@ -147,23 +147,29 @@ func TestTheWaitForTheProofNamesTheState(t *testing.T) {
 	}
 }
 
-func TestANodeThatCannotBeReachedIsNamedWithoutTheCommand(t *testing.T) {
+func TestANodeThatCannotBeReachedIsToldWithoutTheCommand(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
-	h := newHost(t, stock(t, p))
-	reason := machine.WithHint(&machine.UnreachableError{Address: "10.0.0.11:22", State: machine.HostKeyUnknown}, "run `k3sedge trust node-1`")
-	h.queryErr = fmt.Errorf("run /usr/bin/env /agent-amd64 facts on node-1: %w", reason)
-	_, err := Audit(t.Context(), h, p)
-	if err == nil || err.Error() != "reach node-1: 10.0.0.11:22: no host key pinned" || hintOf(err) != "run `k3sedge trust node-1`" || machine.StateOf(err) != machine.HostKeyUnknown {
-		t.Errorf("error %v, hint %q", err, hintOf(err))
-	}
-	h.queryErr = &machine.UnreachableError{Address: "10.0.0.11:22", State: machine.Lost} // without a hint
-	if _, err := Audit(t.Context(), h, p); err == nil || err.Error() != "reach node-1: 10.0.0.11:22: connection lost" {
-		t.Errorf("error %v", err)
-	}
-	h.queryErr = &machine.ExitError{Command: "/agent-amd64 facts", Code: 1, Stderr: "no"}
-	if _, err := Audit(t.Context(), h, p); err == nil || !strings.Contains(err.Error(), "/agent-amd64 facts: exit 1") {
-		t.Errorf("error %v", err)
+	lost := &machine.UnreachableError{Address: "10.0.0.11:22", State: machine.Lost, Err: errors.New("reset")}
+	hinted := machine.WithHint(lost, "look at node-1")
+	words := func(err error) error { return fmt.Errorf("run /usr/bin/env /agent-amd64 facts on node-1: %w", err) }
+	exit := &machine.ExitError{Command: "/agent-amd64 facts", Code: 1, Stderr: "no"}
+	for _, tt := range []struct {
+		err        error
+		want, hint string
+	}{
+		{words(hinted), "10.0.0.11:22: connection lost: reset", "look at node-1"},
+		{words(fmt.Errorf("reach node-1 through jump: %w", hinted)), "reach node-1 through jump: 10.0.0.11:22: connection lost: reset", "look at node-1"},
+		{hinted, "10.0.0.11:22: connection lost: reset", "look at node-1"},
+		{lost, "10.0.0.11:22: connection lost: reset", ""},
+		{exit, "ask for facts: /agent-amd64 facts: exit 1: no", ""},
+	} {
+		h := newHost(t, stock(t, p))
+		h.queryErr = tt.err
+		_, err := Audit(t.Context(), h, p)
+		if err == nil || err.Error() != tt.want || hintOf(err) != tt.hint || !errors.Is(err, lost) && tt.err != exit {
+			t.Errorf("%v: error %v, hint %q", tt.err, err, hintOf(err))
+		}
 	}
 }
 
