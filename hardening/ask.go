@@ -11,7 +11,8 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
-// placeAndAsk goes on where the common agent is not there: the first visit, or another architecture.
+// placeAndAsk goes on where the common agent is not there or does not
+// work: the first visit, another architecture, a damaged file.
 func placeAndAsk(ctx context.Context, target Looker, p Policy, tried string) (*facts.Facts, string, error) {
 	arch, err := archOf(ctx, target)
 	if err != nil {
@@ -22,7 +23,7 @@ func placeAndAsk(ctx context.Context, target Looker, p Policy, tried string) (*f
 		return nil, "", err
 	}
 	if a.Path != tried {
-		if f, err := ask(ctx, target, a.Path, p.request()); !isMissing(err) {
+		if f, err := ask(ctx, target, a.Path, p.request()); !mayBeBroken(err) {
 			return f, a.Path, err
 		}
 	}
@@ -48,9 +49,15 @@ func archOf(ctx context.Context, r machine.Reader) (string, error) {
 	}
 }
 
-func isMissing(err error) bool {
+// errNoFacts is an agent that ended well and did not print a whole document.
+var errNoFacts = errors.New("no whole document")
+
+// mayBeBroken reports whether err can come of an agent that is not there, is
+// another machine's, or is damaged: a shell takes what the kernel refuses to
+// run for a script, which may end in any way. Placing finds out.
+func mayBeBroken(err error) bool {
 	var exit *machine.ExitError
-	return errors.As(err, &exit) && (exit.Code == exitNotFound || exit.Code == exitNotRunnable)
+	return errors.As(err, &exit) || errors.Is(err, errNoFacts)
 }
 
 // withoutCommand takes off an error the words with which a query begins it:
@@ -80,7 +87,7 @@ func ask(ctx context.Context, r machine.Reader, path string, req facts.Request) 
 	}
 	var f facts.Facts
 	if err := json.Unmarshal(out.Stdout, &f); err != nil {
-		return nil, fmt.Errorf("read the facts: %w", err)
+		return nil, fmt.Errorf("read the facts: %w: %w", errNoFacts, err)
 	}
 	if f.Version != facts.Version {
 		return nil, machine.WithHint(fmt.Errorf("the facts have format %d, wanted %d", f.Version, facts.Version), "build k3sedge and its agents together with `make build`")

@@ -18,14 +18,9 @@ type Looker interface {
 // commonArch is tried first, so that a warm audit of the usual machine is one round trip.
 const commonArch = "amd64"
 
-// Exit codes of a program that is not there (env: ENOENT) or cannot be run.
-const (
-	exitNotRunnable = 126
-	exitNotFound    = 127
-)
-
 // Audit asks the host for its facts and every control for its answer. It
-// changes nothing but the agent's file, and that only on the first visit.
+// changes nothing but the agent's file, and that only where it is missing or
+// damaged.
 func Audit(ctx context.Context, target Looker, p Policy) (Report, error) {
 	f, _, err := look(ctx, target, p)
 	if err != nil {
@@ -41,7 +36,7 @@ func look(ctx context.Context, target Looker, p Policy) (*facts.Facts, string, e
 		return nil, "", err
 	}
 	f, err := ask(ctx, target, path, p.request())
-	if !isMissing(err) {
+	if !mayBeBroken(err) {
 		return f, path, err
 	}
 	converge.Waiting(ctx, "the node agent to be placed", "")

@@ -48,6 +48,23 @@ func TestTheAgentIsPlacedOnlyWhereItIsMissing(t *testing.T) {
 	}
 }
 
+// A shell that is given a damaged program to run may end in any way, even well.
+func TestADamagedAgentIsPlacedAnew(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	for name, err := range map[string]error{
+		"not runnable": &machine.ExitError{Code: 126}, "ended by a signal": &machine.ExitError{Code: 139, Signal: "SEGV"},
+		"taken for a script": &machine.ExitError{Code: 2, Stderr: "Syntax error"}, "silent": nil,
+	} {
+		h := newHost(t, hardened(t, p))
+		h.damaged, h.damage = true, err
+		if _, err := Audit(t.Context(), h, p); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		h.wantCalls("facts /agent-amd64", "arch", "place /agent-amd64", "facts /agent-amd64")
+	}
+}
+
 func TestAnUnknownArchitectureIsRefusedWithAHint(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)

@@ -23,7 +23,9 @@ type fakeHost struct {
 	after  *facts.Facts // what it reports once a transaction is applied
 
 	applyErr, confirmErr error
-	queryErr             error  // of every query
+	queryErr             error // of every query but that for the architecture
+	damaged              bool  // the agent: it prints nothing, and ends with damage
+	damage               error
 	answer               string // to apply, instead of the right one
 	ended                string // how a transaction ends whose confirmation fails
 	redial               func(attempt int) error
@@ -54,7 +56,7 @@ func (h *fakeHost) Query(ctx context.Context, q machine.Query) (machine.Output, 
 	switch argv := strings.Join(c.Argv, " "); {
 	case ctx.Err() != nil:
 		return machine.Output{}, context.Cause(ctx)
-	case h.queryErr != nil:
+	case h.queryErr != nil && argv != "uname -m":
 		return machine.Output{}, h.queryErr
 	case argv == "uname -m":
 		h.did("arch")
@@ -74,6 +76,9 @@ func (h *fakeHost) Query(ctx context.Context, q machine.Query) (machine.Output, 
 func (h *fakeHost) facts(path string, stdin []byte) (machine.Output, error) {
 	if !h.placed[path] {
 		return machine.Output{}, &machine.ExitError{Command: path, Code: 127, Stderr: "No such file or directory"}
+	}
+	if h.damaged {
+		return machine.Output{}, h.damage
 	}
 	if err := json.Unmarshal(stdin, &h.request); err != nil {
 		return machine.Output{}, err
@@ -132,7 +137,7 @@ func (h *fakeHost) WriteFile(_ context.Context, f machine.File) error {
 
 func (h *fakeHost) Place(_ context.Context, a machine.Agent) error {
 	h.did("place " + a.Path)
-	h.placed[a.Path] = true
+	h.placed[a.Path], h.damaged = true, false
 	return nil
 }
 
