@@ -132,6 +132,3 @@ func (p Policy) request() facts.Request {
 	}
 	return r
 }
-
-// Fingerprint is inventory.Fingerprint.
-func Fingerprint(line string) (string, error) { return inventory.Fingerprint(line) }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/hardening/agent"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/testinfra/sshtest"
@@ -103,7 +102,7 @@ func (n *sshNode) await(ts *testscript.TestScript) {
 
 // tell lets the script know the host key.
 func (n *sshNode) tell(ts *testscript.TestScript) {
-	fingerprint, err := hardening.Fingerprint(n.HostKey())
+	fingerprint, err := inventory.Fingerprint(n.HostKey())
 	ts.Check(err)
 	ts.Setenv("HOST_KEY", n.HostKey())
 	ts.Setenv("FINGERPRINT", fingerprint)
