@@ -5,8 +5,10 @@ package e2e
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,21 +85,32 @@ func (s *site) applyAndDie(t *testing.T, tx facts.Transaction) {
 	_ = cmd.Wait() // ended by the signal
 }
 
-// hardenKilled kills k3sedge itself at the moment at which a change is
-// pending on the node, and wants the next run to mend everything.
+// hardenKilled kills k3sedge itself while its change waits on the node for the
+// confirmation, and wants the next run to mend everything.
 func hardenKilled(t *testing.T, s *site) {
 	s.onNode(0, "sudo nft delete table inet k3sedge")
+	pending := []string{"-t", strconv.Itoa(s.pid(s.cluster.Nodes[0].Name)), "-a", "test", "-e", "/var/lib/k3sedge/pending"}
 	cmd, out, errs := s.start("harden")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a change is pending", 20*time.Second, func() bool {
-		return s.ssh(0, "sudo test -e /var/lib/k3sedge/pending").code == 0 || cmd.ProcessState != nil
-	})
-	_ = cmd.Process.Signal(syscall.SIGKILL)
-	_ = cmd.Wait() // ended by the signal, or done before it
-	t.Logf("killed: %s%s", out, errs)
-	s.must(0, "harden")
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for exec.CommandContext(t.Context(), "nsenter", pending...).Run() != nil {
+		select {
+		case err := <-ended:
+			t.Fatalf("harden ended before its change was seen: %v\n%s%s", err, out, errs)
+		default:
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	r := s.must(0, "harden")
+	if !strings.Contains(r.stderr, "go back from an unconfirmed change") {
+		t.Errorf("the next run did not wait for the node to go back:\n%s", r.stderr)
+	}
 	s.must(0, "harden", "--check")
 }
 

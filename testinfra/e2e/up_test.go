@@ -141,7 +141,7 @@ func (s *site) connect(address, port string) string {
 	return strings.TrimSpace(s.finish(cmd.Run(), out, errs).stdout)
 }
 
-// killPoint is an event at which `up` is killed.
+// killPoint is an event at which a command is killed.
 type killPoint struct{ kind, step string }
 
 // TestKilledUpNeverMakesAThirdMachine kills `up` with SIGKILL at ten different
@@ -163,7 +163,7 @@ func TestKilledUpNeverMakesAThirdMachine(t *testing.T) {
 	} {
 		t.Run(at.kind+" "+at.step, func(t *testing.T) {
 			s := s.on(t)
-			s.killUpAt(at)
+			s.killAt(at, "up")
 			s.must(0, "up")
 			got := s.vms()
 			slices.Sort(got)
@@ -179,10 +179,10 @@ func TestKilledUpNeverMakesAThirdMachine(t *testing.T) {
 	}
 }
 
-// killUpAt kills `up` when it first tells of an event.
-func (s *site) killUpAt(at killPoint) {
+// killAt kills a command when it first tells of an event.
+func (s *site) killAt(at killPoint, command string) {
 	s.t.Helper()
-	cmd, _, errs := s.start("up", "--output", "json")
+	cmd, _, errs := s.start(command, "--output", "json")
 	cmd.Stdout = nil
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -201,6 +201,6 @@ func (s *site) killUpAt(at killPoint) {
 	err = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait() // ended by the signal, which is the point
 	if err != nil || (killPoint{e.Kind, e.Step}) != at {
-		s.t.Fatalf("up ended before it was killed at %v: %v\n%s", at, err, errs)
+		s.t.Fatalf("%s ended before it was killed at %v: %v\n%s", command, at, err, errs)
 	}
 }
