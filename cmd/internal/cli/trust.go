@@ -40,7 +40,7 @@ func runTrust(ctx context.Context, s Streams, o trustOptions) error {
 		return err
 	}
 	defer st.close()
-	node, ok := findNode(st.project.Cluster, o.node)
+	node, ok := st.project.Cluster.Node(o.node)
 	if !ok {
 		return usagef("the nodes are listed under nodes in "+o.file, "there is no node %q", o.node)
 	}
@@ -79,13 +79,4 @@ func askTrust(ctx context.Context, s Streams, n inventory.Node, fingerprint stri
 		return fmt.Errorf("not confirmed: nothing was pinned")
 	}
 	return nil
-}
-
-func findNode(c inventory.Cluster, name string) (inventory.Node, bool) {
-	for _, n := range c.Nodes {
-		if n.Name == name {
-			return n, true
-		}
-	}
-	return inventory.Node{}, false
 }
