@@ -17,7 +17,7 @@ agents: ## the node agents, which the binary embeds
 build: agents
 	$(BUILD) -o bin/ ./cmd/k3sedge ./cmd/k3sedge-lab
 
-test: lint unit e2e ## all of it; what cannot run here says so in one sentence
+test: deps lint unit e2e ## all of it; what cannot run here says so in one sentence
 
 lint: agents bin/staticcheck
 	@test -z "$$(gofmt -l $(GO_FILES))" || { gofmt -l $(GO_FILES); echo "error: not gofmt-clean; run: gofmt -w ."; exit 1; }
