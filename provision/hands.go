@@ -50,12 +50,8 @@ func (h *hands) act(ctx context.Context, verb string, vmid int, ask func(context
 			return fmt.Errorf("%s: %w", sentence(verb, vmid), err)
 		}
 		converge.Waiting(ctx, "a lock of Proxmox", "another task uses the storage")
-		timer := time.NewTimer(h.pauses[attempt])
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !converge.Pause(ctx, h.pauses[attempt]) {
 			return fmt.Errorf("%s: %w", sentence(verb, vmid), context.Cause(ctx))
-		case <-timer.C:
 		}
 	}
 }

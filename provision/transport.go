@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // transport is what go-proxmox sends its requests through. The library knows
@@ -65,12 +66,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err == nil || attempt == len(t.pauses) || !repeatable(req, err) || neverSent(err) && !t.reached.Load() {
 			return res, err
 		}
-		timer := time.NewTimer(t.pauses[attempt])
-		select {
-		case <-req.Context().Done():
-			timer.Stop()
+		if !converge.Pause(req.Context(), t.pauses[attempt]) {
 			return nil, context.Cause(req.Context())
-		case <-timer.C:
 		}
 	}
 }

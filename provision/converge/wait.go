@@ -36,7 +36,7 @@ func (w Wait) Until(ctx context.Context, holds func(ctx context.Context) (bool, 
 			state = now
 		}
 		Waiting(ctx, joinState(w.What, state), w.causeAfter(time.Since(started)))
-		if ctx.Err() != nil || !pauseFor(ctx, pause) {
+		if ctx.Err() != nil || !Pause(ctx, pause) {
 			return fmt.Errorf("wait for %s: %w", joinState(w.What, state), context.Cause(ctx))
 		}
 		pause = min(2*pause, 8*w.Every)
@@ -60,8 +60,8 @@ func joinState(what, state string) string {
 	return what + " (" + state + ")"
 }
 
-// pauseFor reports whether the whole pause went by before ctx ended.
-func pauseFor(ctx context.Context, d time.Duration) bool {
+// Pause waits for d and reports whether the whole pause went by before ctx ended.
+func Pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
