@@ -17,6 +17,10 @@ type Cluster struct {
 	Network  Network  `yaml:"network"`
 	SSH      SSH      `yaml:"ssh"`
 	Nodes    []Node   `yaml:"nodes"`
+	// K3s is left out where only hardened machines are wanted; Edge and
+	// services need it.
+	K3s  *K3s  `yaml:"k3s,omitempty"`
+	Edge *Edge `yaml:"edge,omitempty"`
 }
 
 // Provider says where the machines come from: exactly one field is set.
@@ -81,16 +85,6 @@ type Node struct {
 	// HostKey is the node's public host key, "ssh-ed25519 AAAA…". It is only
 	// needed for an existing machine; otherwise `k3sedge trust` asks once.
 	HostKey string `yaml:"hostKey,omitempty"`
-}
-
-// Service is services/NAME.yaml: one off-cluster service behind the edge.
-type Service struct {
-	APIVersion string   `yaml:"apiVersion"`
-	Kind       string   `yaml:"kind"` // Service
-	Name       string   `yaml:"name"`
-	Host       string   `yaml:"host"`
-	To         []string `yaml:"to"`               // address:port
-	Expose     string   `yaml:"expose,omitempty"` // lan (default) or public
 }
 
 // Project is everything the user keeps in files.

@@ -81,3 +81,14 @@ var noRoomText = regexp.MustCompile(`(?i)no space left on device|disk quota exce
 
 // NoRoom reports that the command complained of a full disk.
 func (e *ExitError) NoRoom() bool { return noRoomText.MatchString(e.Stderr) }
+
+// DialError is a connection from a host to somewhere else that did not come about.
+type DialError struct {
+	Address string
+	Reason  string // the host's own words, such as "Connection refused"
+}
+
+// Error gives the address and the reason.
+func (e *DialError) Error() string {
+	return fmt.Sprintf("connect to %s from the host: %s", e.Address, e.Reason)
+}

@@ -2,7 +2,9 @@ package machine
 
 import (
 	"context"
+	"io"
 	"io/fs"
+	"net"
 )
 
 // Reader looks at one host and cannot change it.
@@ -72,4 +74,29 @@ type Session interface {
 // the firewall did not lock anybody out; the old connection proves nothing.
 type Redialer interface {
 	Redial(ctx context.Context) (Session, error)
+}
+
+// Dialer opens connections that begin on its host, as a process there would.
+type Dialer interface {
+	// Dial connects to host:port from the host. A server that is not there is
+	// a *DialError; a host that could not be reached an *UnreachableError.
+	Dial(ctx context.Context, address string) (net.Conn, error)
+}
+
+// Uploader puts large files on a host.
+type Uploader interface {
+	// Upload puts the file in its place atomically, as root, and only if what
+	// arrived has the checksum. A broken upload leaves nothing in its place.
+	Upload(ctx context.Context, u Upload) error
+}
+
+// Upload is a file too large to be held in memory.
+type Upload struct {
+	Path   string
+	Mode   fs.FileMode
+	Size   int64  // bytes
+	SHA256 string // hexadecimal
+	Open   func() (io.ReadCloser, error)
+	// Progress is told how many bytes have arrived; it may be nil.
+	Progress func(sent int64)
 }

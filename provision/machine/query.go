@@ -16,6 +16,12 @@ func NodeFacts(path string, request []byte) Query {
 	return Query{Command{Argv: []string{"/usr/bin/env", path, "facts"}, Stdin: request, Root: true}}
 }
 
+// Look asks the node agent at path for the look that the JSON document request
+// names.
+func Look(path string, request []byte) Query {
+	return Query{Command{Argv: []string{"/usr/bin/env", path, "look"}, Stdin: request, Root: true}}
+}
+
 // CloudInitStatus asks how far cloud-init is, as a JSON document.
 func CloudInitStatus() Query {
 	return Query{Command{Argv: []string{"cloud-init", "status", "--format", "json"}}}

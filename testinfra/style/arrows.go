@@ -16,10 +16,13 @@ type Arrow struct {
 // matching folder decides; a folder without a row fails.
 func Arrows() []Arrow {
 	domain := []string{"inventory", "provision/machine", "provision/converge"}
+	onCluster := append(domain, "provision/cluster")
 	return []Arrow{
 		{"inventory", nil, "what the user wants knows nothing of how it is done"},
 		{"provision/machine", nil, "the host abstraction is a leaf that everybody may use"},
 		{"provision/machine/ssh", []string{"provision/machine"}, "one implementation of the host abstraction"},
+		{"provision/machine/look", nil, "both sides share the document, and it belongs to neither"},
+		{"provision/cluster", nil, "the cluster abstraction is a leaf that everybody may use"},
 		{"provision/converge", nil, "the engine knows no domain"},
 		{"provision", domain, "domains never import one another"},
 		{"hardening", append(domain, "hardening"), "domains never import one another"},
@@ -27,10 +30,10 @@ func Arrows() []Arrow {
 		{"hardening/facts", []string{"hardening/firewall"}, "the document is shared by both sides and belongs to neither"},
 		{"hardening/node", []string{"hardening/facts", "hardening/firewall"}, "the node agent stays small and carries no controls"},
 		{"hardening/agent", []string{"provision/machine"}, "it only hands out programs"},
-		{"k3s", domain, "domains never import one another"},
-		{"addons", domain, "domains never import one another"},
+		{"k3s", append(onCluster, "k3s"), "domains never import one another"},
+		{"addons", append(onCluster, "addons"), "domains never import one another"},
 		{"cmd/k3sedge", []string{"cmd/internal/cli"}, "main only starts the command line"},
-		{"cmd/k3sedge-node", []string{"hardening/node"}, "the agent carries nothing of the operator's side"},
+		{"cmd/k3sedge-node", []string{"hardening/node", "provision/machine/look"}, "the agent carries nothing of the operator's side"},
 		{"cmd/k3sedge-lab", []string{"testinfra", "inventory"}, "the lab's main may use the lab"},
 		{"cmd/internal/cli", []string{"inventory", "provision", "hardening", "k3s", "addons"}, "the one place that sees all"},
 		{"testinfra", []string{"*"}, "test infrastructure may use everything but commands"},
@@ -44,6 +47,7 @@ func Single() map[string][]string {
 		"github.com/pkg/sftp":                {"provision/machine/ssh"},
 		"github.com/luthermonson/go-proxmox": {"provision"},
 		"github.com/google/nftables":         {"hardening/firewall"},
+		"helm.sh/helm":                       {"addons/traefik"},
 		"github.com/urfave/cli":              {"cmd/internal/cli", "cmd/k3sedge-lab"},
 	}
 }
