@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -119,7 +120,9 @@ type Control struct {
 
 // Controls is the whole catalogue.
 func Controls() []Control {
-	return slices.Concat(sshControls(), firewallControls(), serviceControls(), kernelControls())
+	rules := append(firewallControls(), clusterControls()...)
+	slices.SortFunc(rules, func(a, b Control) int { return strings.Compare(a.ID, b.ID) })
+	return slices.Concat(sshControls(), rules, serviceControls(), kernelControls())
 }
 
 // judge answers for one host. What the control needs and the facts lack makes

@@ -7,7 +7,6 @@ import (
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/hardening/firewall"
-	"github.com/k3sedge/k3sedge/inventory"
 )
 
 // The files and the unit that load the firewall at boot.
@@ -28,10 +27,13 @@ const (
 		"[Service]\nExecStop=\nExecStop=-/usr/sbin/nft delete table inet k3sedge\n"
 )
 
-// ruleset renders the wanted firewall. What K3s needs is added with K3s: a
-// port that nothing answers at stays closed.
-func ruleset(c inventory.Cluster, _ Policy) (string, error) {
-	return firewall.Render(firewall.Policy{SSHPort: uint16(c.SSH.Port), AdminSources: c.SSH.AllowFrom})
+// ruleset renders the wanted firewall: a port that nothing needs stays closed.
+func ruleset(p Policy) (string, error) {
+	want := firewall.Policy{SSHPort: uint16(p.SSHPort), AdminSources: p.AllowFrom, Open: p.open()}
+	if p.Cluster != nil {
+		want.Pods = &p.Cluster.Pods
+	}
+	return firewall.Render(want)
 }
 
 func firewallControls() []Control {

@@ -33,16 +33,22 @@ func testCluster() inventory.Cluster {
 			AllowFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fd00:1::/64")},
 		},
 		Nodes: []inventory.Node{
-			{Name: "node-1", Address: netip.MustParseAddr("10.0.0.11")},
-			{Name: "node-2", Address: netip.MustParseAddr("10.0.0.12")},
+			{Name: "node-1", Role: inventory.Server, Address: netip.MustParseAddr("10.0.0.11")},
+			{Name: "node-2", Role: inventory.Agent, Address: netip.MustParseAddr("10.0.0.12")},
 		},
+		Network: inventory.Network{CIDR: netip.MustParsePrefix("10.0.0.0/23")},
+		K3s: &inventory.K3s{
+			PodCIDR: netip.MustParsePrefix("10.42.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.43.0.0/16"),
+			AllowFrom: []netip.Prefix{netip.MustParsePrefix("10.0.1.8/32")},
+		},
+		Edge: &inventory.Edge{AllowFrom: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")}},
 	}
 }
 
 func testPolicy(t *testing.T) Policy {
 	t.Helper()
 	c := testCluster()
-	p, err := NewPolicy(c, c.Nodes[0])
+	p, err := NewPolicy(c, c.Nodes[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,7 @@ type probe struct {
 	want   firewall.Verdict
 }
 
-// requiredProbes are the packets that must live on every node. Those of K3s
-// come with K3s.
+// requiredProbes are the packets that must live on every node.
 func requiredProbes(p Policy) []probe {
 	var out []probe
 	for _, from := range p.adminSamples() {

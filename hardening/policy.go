@@ -35,6 +35,8 @@ type Policy struct {
 	// Address is the node's own, Peers are those of the others.
 	Address netip.Addr
 	Peers   []netip.Addr
+	// Cluster is nil on a machine without K3s.
+	Cluster *ClusterPolicy
 	// Ruleset is the wanted firewall as nft text.
 	Ruleset string
 	Window  time.Duration
@@ -43,10 +45,12 @@ type Policy struct {
 
 // NewPolicy derives the policy of node n of cluster c. Keys that stand in
 // files (file:PATH) have to be read into c.SSH.AuthorizedKeys before.
-func NewPolicy(c inventory.Cluster, n inventory.Node) (Policy, error) {
+// published are the sources outside of the LAN to which the edge is open.
+func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) (Policy, error) {
 	p := Policy{
 		Node: n.Name, Admin: c.SSH.User, SSHPort: c.SSH.Port, AllowFrom: c.SSH.AllowFrom,
 		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{},
+		Cluster: clusterPolicy(c, n, published),
 	}
 	for _, other := range c.Nodes {
 		if other.Address != n.Address {
@@ -64,7 +68,7 @@ func NewPolicy(c inventory.Cluster, n inventory.Node) (Policy, error) {
 		p.Keys = append(p.Keys, fingerprint)
 	}
 	var err error
-	if p.Ruleset, err = ruleset(c, p); err != nil {
+	if p.Ruleset, err = ruleset(p); err != nil {
 		return Policy{}, fmt.Errorf("policy of %s: %w", n.Name, err)
 	}
 	return p, nil

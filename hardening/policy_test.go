@@ -13,7 +13,7 @@ import (
 func TestAPolicyComesFromTheInventory(t *testing.T) {
 	t.Parallel()
 	c := testCluster()
-	p, err := NewPolicy(c, c.Nodes[0])
+	p, err := NewPolicy(c, c.Nodes[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestAPolicyThatWouldLockOutIsRefused(t *testing.T) {
 	for name, tt := range tests {
 		c := testCluster()
 		tt.change(&c)
-		if _, err := NewPolicy(c, c.Nodes[0]); err == nil || !strings.Contains(hintOf(err), tt.hint) {
+		if _, err := NewPolicy(c, c.Nodes[0], nil); err == nil || !strings.Contains(hintOf(err), tt.hint) {
 			t.Errorf("%s: error %v, hint %q", name, err, hintOf(err))
 		}
 	}

@@ -40,7 +40,7 @@ func TestTheJSONOfAReport(t *testing.T) {
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Node != "node-1" || got.Counts.Fail != 13 || got.Counts.Pass != len(Controls())-13 || len(got.Findings) != len(Controls()) {
+	if got.Node != "node-1" || got.Counts.Fail != 22 || got.Counts.Pass != len(Controls())-22 || len(got.Findings) != len(Controls()) {
 		t.Errorf("report %+v", got.Counts)
 	}
 	if out, err := json.Marshal(Report{}); err != nil || !strings.Contains(string(out), `"findings":[]`) {

@@ -18,7 +18,7 @@ func TestGoldenFilesWeWrite(t *testing.T) {
 	golden(t, "99-k3sedge.cfg", cloudText)
 	golden(t, "nftables.conf", nftConfigText)
 	golden(t, "nftables.service.conf", nftUnitText)
-	golden(t, "90-k3sedge.conf", sysctlText())
+	golden(t, "90-k3sedge.conf", sysctlText(testPolicy(t)))
 }
 
 // sshd itself has to understand the drop-in and do what it says.

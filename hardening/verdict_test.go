@@ -140,7 +140,7 @@ func otherMutations() []mutation {
 	off, lost, gone := on, on, on
 	off.Value, lost.Persistent, gone.Absent = "0", "", true
 	return []mutation{
-		{"no table", func(f *facts.Facts, _ Policy) { f.Firewall.Own = nil }, Fail, []string{"FW-01", "FW-02", "FW-04", "FW-08", "FW-14"}},
+		{"no table", func(f *facts.Facts, _ Policy) { f.Firewall.Own = nil }, Fail, []string{"FW-01", "FW-02", "FW-04", "FW-05", "FW-06", "FW-07", "FW-08", "FW-09", "FW-10", "FW-11", "FW-13", "FW-14"}},
 		{"nothing to compare with", func(f *facts.Facts, _ Policy) { f.Firewall.Wanted = nil }, Unknown, []string{"FW-01", "FW-14"}},
 		{"unit disabled", unit(nftUnit, facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"FW-14"}},
 		{"nftables not installed", unit(nftUnit, facts.Unit{State: facts.UnitNotFound, Active: "inactive"}), Fail, []string{"FW-14"}},
@@ -182,6 +182,10 @@ func otherMutations() []mutation {
 		{"forwarding off", sysctl("net.ipv4.ip_forward", off), Fail, []string{"KRN-01"}},
 		{"forwarding not kept", sysctl("net.ipv4.conf.all.forwarding", lost), Fail, []string{"KRN-01"}},
 		{"forwarding unknown", sysctl("net.ipv4.ip_forward", gone), Unknown, []string{"KRN-01"}},
+		{"the kernel goes on after an oops", sysctl("kernel.panic_on_oops", off), Fail, []string{"KRN-10"}},
+		{"an oops in a container", sysctl("kernel.panic_on_oops", facts.Sysctl{Value: "0", ReadOnly: true}), NotApplicable, []string{"KRN-10"}},
+		{"a container that tells nothing", sysctl("kernel.panic_on_oops", facts.Sysctl{ReadOnly: true}), Unknown, []string{"KRN-10"}},
+		{"every port for everybody", sysctl("net.ipv4.ip_unprivileged_port_start", facts.Sysctl{Value: "0", Origin: sysctlFile, Persistent: "0"}), Fail, []string{"EDG-10"}},
 		{"bridges not filtered", sysctl(bridgeFilter, facts.Sysctl{Value: "0"}), Fail, []string{"KRN-01"}},
 		{"bridges unreadable", sysctl(bridgeFilter, facts.Sysctl{}), Unknown, []string{"KRN-01"}},
 		{"bridges filtered", sysctl(bridgeFilter, facts.Sysctl{Value: "1"}), Pass, nil},

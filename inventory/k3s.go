@@ -31,6 +31,9 @@ type Edge struct {
 	// through the tunnel. Services may set their own.
 	RateLimit       RateLimit `yaml:"rateLimit,omitempty"`
 	TunnelRateLimit RateLimit `yaml:"tunnelRateLimit,omitempty"`
+	// AllowFrom are further sources that may reach ports 80 and 443. The LAN
+	// (network.cidr) always may; in mode portforward Cloudflare may as well.
+	AllowFrom []netip.Prefix `yaml:"allowFrom,omitempty"`
 }
 
 // EdgeMode is the way in from the internet.

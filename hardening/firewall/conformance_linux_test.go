@@ -138,6 +138,9 @@ func randomPolicy(random *rand.Rand, addrs []netip.Addr) Policy {
 		return prefixes
 	}
 	policy := Policy{SSHPort: pick(random, ports()), AdminSources: sources()}
+	if random.IntN(2) == 0 { // networks in which some of the packets' sources are
+		policy.Pods = &Pods{PodCIDR: netip.MustParsePrefix("192.0.2.0/25"), ServiceCIDR: netip.MustParsePrefix("10.9.1.0/24")}
+	}
 	for range random.IntN(8) {
 		policy.Open = append(policy.Open, Port{Proto: pick(random, []string{"tcp", "udp"}), Port: pick(random, ports()), Sources: sources()})
 	}

@@ -20,7 +20,14 @@ type Policy struct {
 	AdminSources []netip.Prefix
 	// Open are the ports beyond SSH.
 	Open []Port
+	// Pods are the networks of a K3s node; nil opens nothing for pods.
+	Pods *Pods
 }
+
+// Pods are the networks inside a K3s cluster. Pods come in by the interfaces
+// that K3s names cni0 (this node's own) and flannel.1 (the other nodes'); the
+// same addresses on any other interface are forged.
+type Pods struct{ PodCIDR, ServiceCIDR netip.Prefix }
 
 // Port is one open port.
 type Port struct {
@@ -61,7 +68,20 @@ func (p Policy) Validate() error {
 		}
 		problems = append(problems, checkSources(where, open.Sources)...)
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, p.Pods.problems()...)...)
+}
+
+func (p *Pods) problems() []error {
+	if p == nil {
+		return nil
+	}
+	var problems []error
+	for name, network := range map[string]netip.Prefix{"pod": p.PodCIDR, "service": p.ServiceCIDR} {
+		if !network.IsValid() || !network.Addr().Is4() || network.Bits() == 0 || network.Masked() != network {
+			problems = append(problems, fmt.Errorf("%s network %q is not one of IPv4", name, network))
+		}
+	}
+	return problems
 }
 
 // checkSources refuses IPv4 addresses in IPv6 clothes too: no packet carries

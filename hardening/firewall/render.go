@@ -30,7 +30,7 @@ func Render(p Policy) (string, error) {
 		return "", fmt.Errorf("parse ruleset template: %w", err)
 	}
 	var out strings.Builder
-	if err := tmpl.Execute(&out, map[string]any{"Sets": p.sets()}); err != nil {
+	if err := tmpl.Execute(&out, map[string]any{"Sets": p.sets(), "Pods": p.Pods}); err != nil {
 		return "", fmt.Errorf("render firewall: %w", err)
 	}
 	return out.String(), nil

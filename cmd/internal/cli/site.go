@@ -78,7 +78,7 @@ func (st *site) pin(name, address, key string) error {
 }
 
 func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
-	policy, err := hardening.NewPolicy(st.project.Cluster, n)
+	policy, err := hardening.NewPolicy(st.project.Cluster, n, nil)
 	if err != nil {
 		return err
 	}
