@@ -25,6 +25,8 @@ type Request struct {
 	Sysctls  []string    `json:"sysctls,omitempty"`
 	Ports    bool        `json:"ports,omitempty"`    // all TCP and UDP sockets that listen
 	Counters bool        `json:"counters,omitempty"` // of our own firewall table
+	// Interfaces asks which network interface carries which address.
+	Interfaces bool `json:"interfaces,omitempty"`
 }
 
 // FileQuery is a file to look at.
@@ -44,6 +46,7 @@ const MaxContent = 1 << 20
 type Answer struct {
 	Version int             `json:"version"`
 	Time    time.Time       `json:"time"` // the host's clock
+	Arch    string          `json:"arch"` // as Go names it, such as amd64; always told
 	Files   map[string]File `json:"files,omitempty"`
 	Units   map[string]Unit `json:"units,omitempty"`
 	// Journals are the last lines of each unit, oldest first.
@@ -53,6 +56,8 @@ type Answer struct {
 	Sysctls  map[string]string  `json:"sysctls,omitempty"` // absent keys are left out
 	Ports    []Port             `json:"ports,omitempty"`
 	Counters []Counter          `json:"counters,omitempty"`
+	// Interfaces are the names by address, without prefix lengths.
+	Interfaces map[string]string `json:"interfaces,omitempty"`
 	// Failed says why a whole part could not be looked at, by the name of the
 	// request's field, such as "ports".
 	Failed map[string]string `json:"failed,omitempty"`
