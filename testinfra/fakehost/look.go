@@ -21,7 +21,7 @@ func (h *Host) Look(ctx context.Context, r look.Request) (look.Answer, error) {
 	}
 	h.looks = append(h.looks, r)
 	s := h.state.clone()
-	a := look.Answer{Version: look.Version, Time: s.Time, Failed: s.Failed}
+	a := look.Answer{Version: look.Version, Time: s.Time, Arch: s.Arch, Failed: s.Failed}
 	if a.Time.IsZero() {
 		a.Time = time.Now()
 	}
@@ -45,6 +45,9 @@ func (h *Host) Look(ctx context.Context, r look.Request) (look.Answer, error) {
 	}
 	if r.Counters {
 		a.Counters = s.Counters
+	}
+	if r.Interfaces {
+		a.Interfaces = s.Interfaces
 	}
 	return a, nil
 }

@@ -27,6 +27,9 @@ type State struct {
 	Spaces   map[string]look.Space // a folder without one has plenty
 	Ports    []look.Port
 	Counters []look.Counter
+	// Interfaces are the names of the interfaces by their addresses.
+	Interfaces map[string]string
+	Arch       string
 	// Dials are the answers to look.Dial by address; an address without one
 	// refuses.
 	Dials map[string]look.DialAnswer
@@ -42,6 +45,7 @@ type State struct {
 func newState() State {
 	s := State{
 		Files: map[string]File{}, Units: map[string]look.Unit{}, Journals: map[string][]string{},
+		Interfaces: map[string]string{"127.0.0.1": "lo"}, Arch: "amd64",
 		Sysctls: map[string]string{}, Spaces: map[string]look.Space{}, Dials: map[string]look.DialAnswer{}, Failed: map[string]string{},
 	}
 	for _, folder := range []string{"/etc/systemd/system", "/etc/sysctl.d", "/etc/modules-load.d", "/usr/local/bin", "/usr/local/lib", "/var/lib", "/run", "/tmp"} {
@@ -72,6 +76,7 @@ func (s State) clone() State {
 	s.Files, s.Units, s.Journals = maps.Clone(s.Files), maps.Clone(s.Units), maps.Clone(s.Journals)
 	s.Sysctls, s.Spaces, s.Dials, s.Failed = maps.Clone(s.Sysctls), maps.Clone(s.Spaces), maps.Clone(s.Dials), maps.Clone(s.Failed)
 	s.Ports, s.Counters = slices.Clone(s.Ports), slices.Clone(s.Counters)
+	s.Interfaces = maps.Clone(s.Interfaces)
 	return s
 }
 
