@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -17,7 +18,15 @@ import (
 
 // open finds the lab that the flags name.
 func (a app) open(c *cli.Context) (*lab.Lab, error) {
-	return lab.Open(c.String("name"), lab.WithState(c.String("state")), lab.WithCache(c.String("cache")), lab.WithProgress(a.progress))
+	options := []lab.Option{lab.WithState(c.String("state")), lab.WithCache(c.String("cache")), lab.WithProgress(a.progress)}
+	if bundle := c.String("bundle"); bundle != "" {
+		absolute, err := filepath.Abs(bundle)
+		if err != nil {
+			return nil, fmt.Errorf("find the bundle: %w", err)
+		}
+		options = append(options, lab.WithBundle(absolute))
+	}
+	return lab.Open(c.String("name"), options...)
 }
 
 // arguments checks how many there are.

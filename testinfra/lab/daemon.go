@@ -77,13 +77,14 @@ func (l *Lab) serveAll(ctx context.Context, d *daemon) error {
 	if err := os.Chmod(l.socket(), 0o600); err != nil {
 		return fmt.Errorf("open control socket: %w", err)
 	}
-	ended := make(chan error, 3)
+	ended := make(chan error, 4)
 	go func() { ended <- d.pve.Serve(ctx, api) }()
 	go func() { ended <- serveHTTP(ctx, web, imageHandler(d.image)) }()
 	go func() { ended <- serveHTTP(ctx, control, d.control()) }()
+	go func() { ended <- serveBackends(ctx) }()
 	err = <-ended
 	cancel()
-	return errors.Join(err, <-ended, <-ended)
+	return errors.Join(err, <-ended, <-ended, <-ended)
 }
 
 // serveHTTP answers on a listener until ctx ends.

@@ -25,6 +25,8 @@
 //	10.77.0.2   the operator: where `exec` comes from
 //	10.77.0.3   Proxmox VE, port 8006
 //	10.77.0.4   web server with the machine image
+//	10.77.0.50  a web server that no cluster knows of, port 3000
+//	10.77.0.51  a second one
 //	10.77.0.66  a stranger on the LAN, in a namespace of its own
 //
 // Because of the names `down` also finds what a killed run has left behind.

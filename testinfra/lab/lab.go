@@ -34,6 +34,7 @@ type Lab struct {
 	state   string // of this one
 	cache   string
 	program string
+	bundle  string // of K3s; "" for projects of machines only
 
 	out   io.Writer
 	outMu *sync.Mutex
@@ -54,6 +55,9 @@ func WithProgress(w io.Writer) Option { return func(l *Lab) { l.out = w } }
 // WithProgram names the k3sedge-lab binary that becomes the daemon, for a
 // caller that is another program, such as a test.
 func WithProgram(path string) Option { return func(l *Lab) { l.program = path } }
+
+// WithBundle makes projects that install K3s from a folder.
+func WithBundle(dir string) Option { return func(l *Lab) { l.bundle = dir } }
 
 // Open names a lab. It changes nothing and needs no right.
 func Open(name string, options ...Option) (*Lab, error) {

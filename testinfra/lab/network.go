@@ -43,7 +43,7 @@ func (l *Lab) networkUp(ctx context.Context) error {
 		{"ip", "-n", lan, "link", "set", bridge, "up"},
 	}
 	// The first address is the one that connections come from.
-	for _, ip := range []string{OperatorIP, GatewayIP, HypervisorIP, WebIP} {
+	for _, ip := range append([]string{OperatorIP, GatewayIP, HypervisorIP, WebIP}, backendIPs()...) {
 		commands = append(commands, []string{"ip", "-n", lan, "addr", "add", ip + prefixLength, "dev", bridge})
 	}
 	if err := runAll(ctx, commands); err != nil {

@@ -36,7 +36,7 @@ func (p Plain) check() error {
 	}
 	a, err := netip.ParseAddr(p.Address)
 	lan := netip.MustParsePrefix(Network)
-	taken := []string{GatewayIP, OperatorIP, HypervisorIP, WebIP, StrangerIP}
+	taken := append([]string{GatewayIP, OperatorIP, HypervisorIP, WebIP, StrangerIP}, backendIPs()...)
 	if err != nil || !lan.Contains(a) || slices.Contains(taken, p.Address) {
 		err := fmt.Errorf("address of the machine %q: not a free one in %s", p.Address, Network)
 		return machine.WithHint(err, "for example 10.77.0.21")

@@ -20,7 +20,10 @@ const (
 	HypervisorIP = "10.77.0.3"
 	WebIP        = "10.77.0.4"
 	StrangerIP   = "10.77.0.66"
-	prefixLength = "/24"
+	// BackendIP and SecondBackendIP are web servers that no cluster knows of.
+	BackendIP       = "10.77.0.50"
+	SecondBackendIP = "10.77.0.51"
+	prefixLength    = "/24"
 )
 
 // family begins the name of everything that labs make on a machine.

@@ -23,6 +23,9 @@ const (
 	tokenFile    = "proxmox-token"
 )
 
+// K3sVersion is what the lab's K3s calls itself; see testinfra/labk3s.
+const K3sVersion = "v1.35.4+lab1"
+
 // Project writes a project for this lab into a folder: two machines, a key of
 // its own and the token. It overwrites nothing.
 func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error) {
@@ -47,6 +50,10 @@ func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error
 		return inventory.Cluster{}, err
 	}
 	c := cluster(s, strings.TrimSpace(string(public)), dir)
+	if l.bundle != "" {
+		c.K3s = &inventory.K3s{Version: K3sVersion, Bundle: l.bundle}
+		c.Edge = &inventory.Edge{Mode: inventory.EdgeTunnel}
+	}
 	document, err := encode(c)
 	if err != nil {
 		return inventory.Cluster{}, fmt.Errorf("write project: %w", err)
