@@ -92,3 +92,14 @@ type DialError struct {
 func (e *DialError) Error() string {
 	return fmt.Sprintf("connect to %s from the host: %s", e.Address, e.Reason)
 }
+
+// NoRoomError is a file that is too large for the room on the host.
+type NoRoomError struct {
+	Folder       string
+	Needed, Free int64 // bytes
+}
+
+// Error gives the folder and both numbers.
+func (e *NoRoomError) Error() string {
+	return fmt.Sprintf("%s has %d bytes free, and %d are needed", e.Folder, e.Free, e.Needed)
+}

@@ -22,8 +22,8 @@ type suite struct {
 
 // TestHost runs the rules that every machine.Host keeps. newHost returns a
 // host that a user other than root logs in to and that may be changed below
-// its directory for temporary files. Hosts that are also a Placer or a
-// Redialer are tested as such.
+// its directory for temporary files. Hosts that are also a Placer, a Redialer, an
+// Uploader or a Dialer are tested as such.
 func TestHost(t *testing.T, newHost func(*testing.T) machine.Host) {
 	s := suite{newHost}
 	for name, test := range map[string]func(*testing.T){
@@ -49,6 +49,16 @@ func TestHost(t *testing.T, newHost func(*testing.T) machine.Host) {
 		"the agent is placed once":               s.place,
 		"the agent's file is mended":             s.placeMends,
 		"a second connection is its own":         s.redial,
+		"a large file is uploaded once":          s.upload,
+		"an uploaded file is mended":             s.uploadMends,
+		"folders are made, and left as they are": s.uploadFolders,
+		"a broken upload leaves nothing":         s.uploadBroken,
+		"an upload ends at once when cancelled":  s.uploadCancelled,
+		"an upload without room is not begun":    s.uploadNoRoom,
+		"an upload that cannot be is refused":    s.uploadRefused,
+		"a server on the host is reached":        s.dial,
+		"a connection has deadlines":             s.dialDeadline,
+		"a server that is not there":             s.dialRefused,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,10 +2,13 @@ package sshtest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -143,7 +146,8 @@ func (s *Server) open(channel ssh.NewChannel) {
 	}
 }
 
-// forward is the jump host's part of a connection to somewhere else.
+// forward connects to somewhere else for the client, within this computer, and
+// refuses in sshd's words.
 func (s *Server) forward(channel ssh.NewChannel) {
 	var to struct {
 		Host       string
@@ -152,12 +156,16 @@ func (s *Server) forward(channel ssh.NewChannel) {
 		From       uint32
 	}
 	if err := ssh.Unmarshal(channel.ExtraData(), &to); err != nil || s.look().noForward {
-		_ = channel.Reject(ssh.Prohibited, "administratively prohibited")
+		_ = channel.Reject(ssh.Prohibited, "open failed")
+		return
+	}
+	if ip := net.ParseIP(to.Host); to.Host != "localhost" && !ip.IsLoopback() {
+		_ = channel.Reject(ssh.ConnectionFailed, "Network is unreachable")
 		return
 	}
 	target, err := net.Dial("tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
 	if err != nil {
-		_ = channel.Reject(ssh.ConnectionFailed, err.Error())
+		_ = channel.Reject(ssh.ConnectionFailed, systemWords(err))
 		return
 	}
 	ch, requests, err := channel.Accept()
@@ -176,4 +184,14 @@ func (s *Server) forward(channel ssh.NewChannel) {
 		_ = target.Close()
 	})
 	both.Wait()
+}
+
+// systemWords is err as the C library puts it.
+func systemWords(err error) string {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return "unknown host (" + err.Error() + ")"
+	}
+	words := number.Error()
+	return strings.ToUpper(words[:1]) + words[1:]
 }

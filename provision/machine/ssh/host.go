@@ -33,6 +33,8 @@ var (
 	_ machine.Session  = (*Host)(nil)
 	_ machine.Placer   = (*Host)(nil)
 	_ machine.Redialer = (*Host)(nil)
+	_ machine.Dialer   = (*Host)(nil)
+	_ machine.Uploader = (*Host)(nil)
 )
 
 // NewHost returns a host that connects on first use.

@@ -98,21 +98,27 @@ func (h *Host) exec(ctx context.Context, line string, c machine.Command) (machin
 	return out, h.runError(ctx, c, out, err)
 }
 
-// session opens a session, on a new connection if the old one turns out to be
-// gone: nothing has been run yet, so nothing can run twice.
+// session opens a session.
 func (h *Host) session(ctx context.Context) (*session, error) {
+	return onLive(ctx, h, (*link).open)
+}
+
+// onLive opens something on the connection, and on a new one if the old one
+// turns out to be gone: nothing has been done yet, so nothing is done twice.
+func onLive[T any](ctx context.Context, h *Host, open func(*link, context.Context) (T, error)) (T, error) {
+	var none T
 	l, err := h.connected(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	s, err := l.open(ctx)
+	opened, err := open(l, ctx)
 	if err == nil || ctx.Err() != nil || !l.isLost() {
-		return s, err
+		return opened, err
 	}
 	if l, err = h.connected(ctx); err != nil {
-		return nil, err
+		return none, err
 	}
-	return l.open(ctx)
+	return open(l, ctx)
 }
 
 // run runs one line to its end, or until ctx or the connection ends.

@@ -1,11 +1,11 @@
 package ssh
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"sync"
@@ -15,8 +15,9 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
-// errShort is an upload that did not take every byte.
-var errShort = errors.New("not all bytes were taken")
+// errShort is a file that is shorter or longer than it was said to be, or that
+// was not taken whole.
+var errShort = errors.New("not the bytes that were announced")
 
 // transfer is a link's SFTP session, opened when the first file is sent.
 type transfer struct {
@@ -59,21 +60,28 @@ func (t *transfer) forget(ended *sftp.Client) {
 	}
 }
 
+// source is a file's content: read once, from its beginning.
+type source struct {
+	size     int64
+	open     func() (io.ReadCloser, error)
+	progress func(sent int64) // may be nil
+}
+
 // upload is one file on its way: in a directory of its own that only the
 // login user can enter, below that user's home.
 type upload struct {
-	host    *Host
-	link    *link
-	name    string // of the directory
-	content []byte
+	host   *Host
+	link   *link
+	name   string // of the directory
+	source source
 }
 
-func (h *Host) newUpload(ctx context.Context, content []byte) (*upload, error) {
+func (h *Host) newUpload(ctx context.Context, from source) (*upload, error) {
 	l, err := h.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &upload{host: h, link: l, name: ".k3sedge-" + rand.Text(), content: content}, nil
+	return &upload{host: h, link: l, name: ".k3sedge-" + rand.Text(), source: from}, nil
 }
 
 // send writes the file and returns its path on the host. When it fails or
@@ -109,6 +117,11 @@ func (u *upload) write(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	from, err := u.source.open()
+	if err != nil {
+		return "", fmt.Errorf("open the file to send: %w", err)
+	}
+	defer from.Close()
 	dir := path.Join(home, u.name)
 	if err := client.Mkdir(dir); err != nil {
 		return "", fmt.Errorf("make %s: %w", dir, err)
@@ -122,9 +135,9 @@ func (u *upload) write(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make %s: %w", file, err)
 	}
-	n, err := f.ReadFrom(&content{bytes.NewReader(u.content), ctx})
-	if err == nil && n != int64(len(u.content)) {
-		err = errShort
+	n, err := f.ReadFrom(&content{Reader: from, ctx: ctx, source: u.source})
+	if err == nil && n != u.source.size {
+		err = fmt.Errorf("%d of %d: %w", n, u.source.size, errShort)
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return "", u.mayBeFull(fmt.Errorf("write %s: %w", file, err), home)
@@ -141,17 +154,26 @@ func (u *upload) mayBeFull(err error, home string) error {
 	return machine.WithHint(err, "most often the disk is full: make room on %s (`df -h %s` there), then run the same command again", u.link.cfg.name(), home)
 }
 
-// content stops an upload that nobody waits for any more. Its length, which
-// comes with the reader, lets the library send several parts at once.
+// content stops an upload that nobody waits for any more, and tells how far it is.
 type content struct {
-	*bytes.Reader
-	ctx context.Context
+	io.Reader
+	ctx    context.Context
+	source source
+	sent   int64
 }
+
+// Len lets the library send several parts at once.
+func (c *content) Len() int { return int(c.source.size) }
 
 // Read reads until the context ends.
 func (c *content) Read(p []byte) (int, error) {
 	if c.ctx.Err() != nil {
 		return 0, context.Cause(c.ctx)
 	}
-	return c.Reader.Read(p)
+	if c.source.progress != nil {
+		c.source.progress(c.sent) // what was read before is on its way now
+	}
+	n, err := c.Reader.Read(p)
+	c.sent += int64(n)
+	return n, err
 }

@@ -1,11 +1,13 @@
 package ssh
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -59,10 +61,10 @@ const lookAt = `stat --format="%f %u %g" -- "$1" && sha256sum -- "$1"`
 // WriteFile puts a file in its place as root:root. The directory has to be
 // there; a symbolic link at the path is replaced, not followed.
 func (h *Host) WriteFile(ctx context.Context, f machine.File) error {
-	if err := checkFile(f); err != nil {
+	if err := checkPlace(f.Path, f.Mode); err != nil {
 		return fmt.Errorf("write %q on %s: %w", f.Path, h.cfg.name(), err)
 	}
-	if err := h.put(ctx, f, "no"); err != nil {
+	if err := h.put(ctx, parcelOf(f), "no"); err != nil {
 		return fmt.Errorf("write %s on %s: %w", f.Path, h.cfg.name(), err)
 	}
 	return nil
@@ -72,12 +74,12 @@ func (h *Host) WriteFile(ctx context.Context, f machine.File) error {
 // others. One short command finds that out; only a missing agent is sent.
 func (h *Host) Place(ctx context.Context, a machine.Agent) error {
 	f := machine.File{Path: a.Path, Content: a.Content, Mode: 0o755}
-	if err := checkFile(f); err != nil {
+	if err := checkPlace(f.Path, f.Mode); err != nil {
 		return fmt.Errorf("place agent %q on %s: %w", f.Path, h.cfg.name(), err)
 	}
 	there, err := h.isPlaced(ctx, f)
 	if err == nil && !there {
-		err = h.put(ctx, f, "yes")
+		err = h.put(ctx, parcelOf(f), "yes")
 	}
 	if err != nil {
 		return fmt.Errorf("place agent on %s: %w", h.cfg.name(), err)
@@ -100,19 +102,33 @@ func (h *Host) isPlaced(ctx context.Context, f machine.File) (bool, error) {
 	return strings.TrimSpace(string(out.Stdout)) == want, nil
 }
 
-func checkFile(f machine.File) error {
-	if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" || strings.IndexByte(f.Path, 0) >= 0 {
+func checkPlace(name string, mode fs.FileMode) error {
+	if !path.IsAbs(name) || path.Clean(name) != name || name == "/" || strings.IndexByte(name, 0) >= 0 {
 		return errPath
 	}
-	if f.Mode.Perm() == 0 || f.Mode&^fs.ModePerm != 0 {
+	if mode.Perm() == 0 || mode&^fs.ModePerm != 0 {
 		return errMode
 	}
 	return nil
 }
 
+// parcel is a file with the place that it goes to.
+type parcel struct {
+	path   string
+	mode   fs.FileMode
+	sum    string // sha256, hexadecimal
+	source source
+}
+
+func parcelOf(f machine.File) parcel {
+	sum := sha256.Sum256(f.Content)
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(f.Content)), nil }
+	return parcel{f.Path, f.Mode, hex.EncodeToString(sum[:]), source{size: int64(len(f.Content)), open: open}}
+}
+
 // put uploads the file as the login user and installs it as root.
-func (h *Host) put(ctx context.Context, f machine.File, parents string) error {
-	u, err := h.newUpload(ctx, f.Content)
+func (h *Host) put(ctx context.Context, f parcel, parents string) error {
+	u, err := h.newUpload(ctx, f.source)
 	if err != nil {
 		return err
 	}
@@ -120,15 +136,14 @@ func (h *Host) put(ctx context.Context, f machine.File, parents string) error {
 	if err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
-	sum := sha256.Sum256(f.Content)
-	argv := []string{"sh", "-c", install, "k3sedge-install", src, f.Path, fmt.Sprintf("%04o", f.Mode), hex.EncodeToString(sum[:]), parents}
+	argv := []string{"sh", "-c", install, "k3sedge-install", src, f.path, fmt.Sprintf("%04o", f.mode), f.sum, parents}
 	c := machine.Command{Argv: argv, Root: true}
 	line, err := h.commandLine(c)
 	if err != nil {
 		return err
 	}
 	// Shown is what was meant, not the script.
-	shown := machine.Command{Argv: []string{"install", src, f.Path}}
+	shown := machine.Command{Argv: []string{"install", src, f.path}}
 	_, err = h.exec(ctx, line, shown)
 	var exit *machine.ExitError
 	if err == nil {
@@ -141,7 +156,7 @@ func (h *Host) put(ctx context.Context, f machine.File, parents string) error {
 		}
 	}
 	if exit != nil && exit.NoRoom() {
-		return machine.WithHint(err, "make room on %s (`df -h %s` there), then run the same command again", h.cfg.name(), path.Dir(f.Path))
+		return machine.WithHint(err, "make room on %s (`df -h %s` there), then run the same command again", h.cfg.name(), path.Dir(f.path))
 	}
 	return err
 }
