@@ -31,20 +31,18 @@ type step struct{ policy Policy }
 // ID names the step in events.
 func (step) ID() string { return "harden" }
 
-// Check returns one change for each failing control.
+// Check returns one change for each failing control, and an error as well
+// where a control could not be judged.
 func (s step) Check(ctx context.Context, target Looker) ([]converge.Change, error) {
 	report, err := Audit(ctx, target, s.policy)
 	if err != nil {
-		return nil, err
-	}
-	if err := report.unknown(); err != nil {
 		return nil, err
 	}
 	var changes []converge.Change
 	for _, f := range report.With(Fail) {
 		changes = append(changes, converge.Change{ID: f.ID, Have: f.Have, Want: f.Want})
 	}
-	return changes, nil
+	return changes, report.unknown()
 }
 
 // Apply sends one transaction for all failing controls, proves a new login and

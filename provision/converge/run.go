@@ -16,6 +16,9 @@ var ErrNotConverged = errors.New("applied, but it still differs")
 type Stage struct {
 	Name   string
 	Tracks []Track
+	// Joint says that the stage works on what all subjects make together,
+	// the cluster: it is pending for as long as any of them differs.
+	Joint bool
 }
 
 // Result counts how the steps of a run ended.
@@ -24,8 +27,8 @@ type Result struct {
 }
 
 // Run goes through the stages in order and ends after the first stage in
-// which a step failed, with a *StepError for each that did. stop, when closed, lets the steps that run finish and
-// begins no other. Tracks made by Observe are only looked at, to the end.
+// which a step failed, with a *StepError for each that did. stop, when closed, lets the
+// steps that run finish and begins no other. Tracks made by Observe are only looked at, to the end.
 func Run(ctx context.Context, stop <-chan struct{}, reporter Reporter, stages ...Stage) (Result, error) {
 	r := run{reporter: reporter, stop: stop, open: map[string]bool{}}
 	for _, s := range stages {
@@ -74,19 +77,19 @@ func (r *run) stage(ctx context.Context, s Stage) error {
 	errs := make([]error, len(s.Tracks))
 	var wg sync.WaitGroup
 	for i, t := range s.Tracks {
-		wg.Go(func() { errs[i] = r.track(ctx, s.Name, t) })
+		wg.Go(func() { errs[i] = r.track(ctx, s, t) })
 	}
 	wg.Wait()
 	r.reporter.Report(Event{Time: time.Now(), Kind: StageFinished, Stage: s.Name, Elapsed: time.Since(started)})
 	return errors.Join(errs...)
 }
 
-func (r *run) track(ctx context.Context, stage string, t Track) error {
+func (r *run) track(ctx context.Context, s Stage, t Track) error {
 	for _, b := range t.steps {
 		if r.stopped() {
 			return ErrStopped
 		}
-		tell := teller{run: r, stage: stage, subject: t.subject, step: b.id, started: time.Now()}
+		tell := teller{run: r, stage: s.Name, joint: s.Joint, subject: t.subject, step: b.id, started: time.Now()}
 		if err := tell.do(withWaiting(ctx, tell.waiting), b); err != nil {
 			return &StepError{Subject: t.subject, Step: b.id, Err: err}
 		}
@@ -107,6 +110,7 @@ func (r *run) stopped() bool {
 type teller struct {
 	run                  *run
 	stage, subject, step string
+	joint                bool
 	started              time.Time
 }
 
@@ -134,7 +138,7 @@ func (t teller) do(ctx context.Context, b bound) error {
 	changes, err := b.check(ctx)
 	switch {
 	case err != nil && b.apply == nil:
-		return t.couldNotLook(ctx, err)
+		return t.couldNotLook(ctx, changes, err)
 	case err != nil:
 		t.end(&res.Failed, Event{Kind: StepFailed, Err: err})
 		return err
@@ -142,8 +146,7 @@ func (t teller) do(ctx context.Context, b bound) error {
 		t.end(&res.Holds, Event{Kind: StepHolds})
 		return nil
 	case b.apply == nil:
-		t.run.leaveOpen(t.subject)
-		t.end(&res.Differs, Event{Kind: StepDiffers, Changes: changes})
+		t.differs(changes)
 		return nil
 	}
 	t.report(Event{Kind: StepChanging, Changes: changes})
@@ -155,13 +158,24 @@ func (t teller) do(ctx context.Context, b bound) error {
 	return nil
 }
 
-// couldNotLook ends an observed step. Where an earlier difference of the same
-// subject is still open, the thing to look at may not exist yet.
-func (t teller) couldNotLook(ctx context.Context, err error) error {
+// differs ends an observed step whose work is left to be done.
+func (t teller) differs(changes []Change) {
+	t.run.leaveOpen(t.subject)
+	t.end(&t.run.result.Differs, Event{Kind: StepDiffers, Changes: changes})
+}
+
+// couldNotLook ends an observed step of which a part, or all, was not seen.
+// Where an earlier difference of the same subject is still open, the thing to
+// look at may not exist yet.
+func (t teller) couldNotLook(ctx context.Context, seen []Change, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if t.run.isOpen(t.subject) {
+	waits := t.run.isOpen(t.subject) || t.joint && t.run.anyOpen()
+	if len(seen) > 0 {
+		t.differs(seen)
+	}
+	if waits {
 		t.end(&t.run.result.Pending, Event{Kind: StepPending, Err: err})
 		return nil
 	}
@@ -194,4 +208,10 @@ func (r *run) isOpen(subject string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.open[subject] || r.open[""]
+}
+
+func (r *run) anyOpen() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.open) > 0
 }

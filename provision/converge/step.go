@@ -15,7 +15,8 @@ type Step[R, W any] interface {
 	// ID is stable and shown to the user: "ssh/password-login-off".
 	ID() string
 	// Check returns what differs; none means that it holds. An error means
-	// that it could not look, never that the thing is absent.
+	// that it could not look, never that the thing is absent. Both together
+	// are what it saw before, and beside, what it could not look at.
 	Check(ctx context.Context, r R) ([]Change, error)
 	// Apply makes it so. The engine checks again afterwards.
 	Apply(ctx context.Context, w W) error
