@@ -67,7 +67,8 @@ func (l *link) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := c.conn.RoundTrip(req)
 	refused := err == nil && resp.StatusCode == http.StatusUnauthorized
-	if !reused || req.Context().Err() != nil || !refused && c.usable() {
+	lost := err != nil && !c.usable()
+	if !reused || req.Context().Err() != nil || !refused && !lost {
 		return resp, err
 	}
 	if resp != nil {
