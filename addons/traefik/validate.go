@@ -1,0 +1,142 @@
+package traefik
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// Validate renders the chart with the values, later ones over earlier ones, as
+// Helm would on the cluster, and applies those rules of the API server that
+// values can break. Nothing is installed.
+func Validate(chartTGZ []byte, values ...[]byte) error {
+	_, err := render(chartTGZ, values...)
+	return err
+}
+
+// render returns the DaemonSet that Helm would make.
+func render(chartTGZ []byte, values ...[]byte) (daemonSet, error) {
+	const hint = "Traefik stays as it is; k3sedge does not know this chart well enough: choose another release of K3s as k3s.version"
+	chart, err := loader.LoadArchive(bytes.NewReader(chartTGZ))
+	if err != nil {
+		return daemonSet{}, fmt.Errorf("load Traefik's chart: %w", err)
+	}
+	merged := map[string]any{}
+	for _, v := range values {
+		layer, err := chartutil.ReadValues(v)
+		if err != nil {
+			return daemonSet{}, fmt.Errorf("read Traefik's values: %w", err)
+		}
+		merged = chartutil.CoalesceTables(layer, merged)
+	}
+	release := chartutil.ReleaseOptions{Name: name, Namespace: namespace, Revision: 1, IsInstall: true}
+	vals, err := chartutil.ToRenderValues(chart, merged, release, chartutil.DefaultCapabilities.Copy())
+	if err != nil {
+		return daemonSet{}, machine.WithHint(fmt.Errorf("chart %s refuses the values: %w", chart.Metadata.Version, err), hint)
+	}
+	manifests, err := engine.Render(chart, vals)
+	if err != nil {
+		return daemonSet{}, machine.WithHint(fmt.Errorf("render chart %s: %w", chart.Metadata.Version, err), hint)
+	}
+	d, err := findDaemonSet(manifests)
+	if err != nil {
+		return daemonSet{}, machine.WithHint(fmt.Errorf("chart %s: %w", chart.Metadata.Version, err), hint)
+	}
+	return d, nil
+}
+
+func findDaemonSet(manifests map[string]string) (daemonSet, error) {
+	for file, text := range manifests {
+		if !strings.HasSuffix(file, ".yaml") {
+			continue // notes for people
+		}
+		docs := yaml.NewDecoder(strings.NewReader(text))
+		for {
+			var d daemonSet
+			err := docs.Decode(&d)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return daemonSet{}, fmt.Errorf("%s is not YAML: %w", file, err)
+			}
+			if d.Kind == "DaemonSet" && d.Metadata.Name == name {
+				return d, d.refused()
+			}
+		}
+	}
+	return daemonSet{}, errors.New("it makes no DaemonSet traefik of our values")
+}
+
+// daemonSet is what we read of a DaemonSet, rendered or on the cluster.
+type daemonSet struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name       string `json:"name"`
+		Generation int64  `json:"generation"`
+	} `json:"metadata"`
+	Spec struct {
+		UpdateStrategy struct {
+			RollingUpdate struct {
+				MaxUnavailable any `json:"maxUnavailable" yaml:"maxUnavailable"`
+				MaxSurge       any `json:"maxSurge" yaml:"maxSurge"`
+			} `json:"rollingUpdate" yaml:"rollingUpdate"`
+		} `json:"updateStrategy" yaml:"updateStrategy"`
+		Template struct {
+			Spec struct {
+				Containers []struct {
+					Name  string   `json:"name"`
+					Image string   `json:"image"`
+					Args  []string `json:"args"`
+				} `json:"containers"`
+			} `json:"spec"`
+		} `json:"template"`
+	} `json:"spec"`
+	Status struct {
+		ObservedGeneration int64 `json:"observedGeneration"`
+		Desired            int   `json:"desiredNumberScheduled"`
+		Updated            int   `json:"updatedNumberScheduled"`
+		Ready              int   `json:"numberReady"`
+	} `json:"status"`
+}
+
+// refused gives the API server's reason to refuse the DaemonSet, if it has one
+// that depends on values. Charts render both of these without a word.
+func (d daemonSet) refused() error {
+	roll := d.Spec.UpdateStrategy.RollingUpdate
+	unavailable, surge := isZero(roll.MaxUnavailable), isZero(roll.MaxSurge)
+	switch {
+	case roll.MaxUnavailable == nil && roll.MaxSurge == nil:
+		return nil // the API server's defaults suit one another
+	case unavailable && surge:
+		return errors.New("the API server refuses maxUnavailable 0 together with maxSurge 0")
+	case !unavailable && !surge:
+		return errors.New("the API server refuses maxSurge together with maxUnavailable: one of them has to be 0")
+	}
+	return nil
+}
+
+// isZero reports whether a number of pods, or a share of them, is none.
+func isZero(v any) bool {
+	s := fmt.Sprint(v)
+	return v == nil || s == "0" || s == "0%"
+}
+
+// container returns image and arguments of Traefik itself.
+func (d daemonSet) container() (image string, args []string) {
+	for _, c := range d.Spec.Template.Spec.Containers {
+		if c.Name == name {
+			return c.Image, c.Args
+		}
+	}
+	return "", nil
+}
