@@ -59,8 +59,10 @@ func (a app) commands() []*cli.Command {
 		{Name: "status", Usage: "show what runs", Action: a.status, Flags: []cli.Flag{jsonFlag()},
 			Description: "k3sedge-lab status --json | jq .machines"},
 		{Name: "exec", Usage: "run a command in the LAN", ArgsUsage: "-- COMMAND…", Action: a.exec,
-			Flags:       []cli.Flag{&cli.BoolFlag{Name: "stranger", Usage: "with the stranger's address, " + lab.StrangerIP}},
-			Description: "k3sedge-lab exec -- k3sedge up\nk3sedge-lab exec --stranger -- ssh admin@10.77.0.11"},
+			Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "stranger", Usage: "with the stranger's address, " + lab.StrangerIP},
+				&cli.StringFlag{Name: "on", Usage: "on this machine's console, as root"}},
+			Description: "k3sedge-lab exec -- k3sedge up\nk3sedge-lab exec --stranger -- ssh admin@10.77.0.11\nk3sedge-lab exec --on edge-1 -- systemctl status k3s"},
 		{Name: "project", Usage: "write a project for this lab", ArgsUsage: "DIR", Action: a.project,
 			Flags:       []cli.Flag{&cli.StringFlag{Name: "bundle", Usage: "install K3s from this folder (make bundle); without it the machines are all"}},
 			Description: "k3sedge-lab project --bundle bin/bundle /tmp/edge\n\nWrites k3sedge.yaml, a key and the token; overwrites nothing."},

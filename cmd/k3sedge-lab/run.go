@@ -3,9 +3,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -125,8 +127,15 @@ func (a app) exec(c *cli.Context) error {
 		return usageError("exec: want -- COMMAND…")
 	}
 	prepare := l.Command
-	if c.Bool("stranger") {
+	switch name := c.String("on"); {
+	case c.Bool("stranger") && name != "":
+		return usageError("exec: --stranger and --on exclude each other")
+	case c.Bool("stranger"):
 		prepare = l.StrangerCommand
+	case name != "":
+		prepare = func(ctx context.Context, argv ...string) (*exec.Cmd, error) {
+			return l.ConsoleCommand(ctx, name, argv...)
+		}
 	}
 	cmd, err := prepare(c.Context, argv...)
 	if err != nil {
