@@ -130,12 +130,8 @@ func (k *Kube) admissible(kind Kind, namespace, name string, object map[string]a
 	if !nameRule.MatchString(name) || len(name) > limit || limit == 63 && strings.Contains(name, ".") {
 		return c.invalid("metadata.name", fmt.Sprintf("Invalid value: %q", name))
 	}
-	labels, _ := lookup(object, "metadata", "labels")
-	labelMap, _ := labels.(map[string]any)
-	for key, value := range labelMap {
-		if s, ok := value.(string); !ok || len(s) > 63 || !labelRule.MatchString(s) {
-			return c.invalid("metadata.labels", fmt.Sprintf("Invalid value: %v of %s", value, key))
-		}
+	if err := c.checkLabels(object); err != nil {
+		return err
 	}
 	if !kind.Namespaced {
 		return nil
@@ -146,6 +142,17 @@ func (k *Kube) admissible(kind Kind, namespace, name string, object map[string]a
 	case terminating(home.object) && k.items[kind.Path(namespace, name)] == nil:
 		return c.refuse(http.StatusForbidden, "Forbidden", fmt.Sprintf("%s %q is forbidden: unable to create new content in namespace %s because it is being terminated",
 			kind.resource(), name, namespace))
+	}
+	return nil
+}
+
+func (c *call) checkLabels(object map[string]any) error {
+	labels, _ := lookup(object, "metadata", "labels")
+	byKey, _ := labels.(map[string]any)
+	for key, value := range byKey {
+		if s, ok := value.(string); !ok || len(s) > 63 || !labelRule.MatchString(s) {
+			return c.invalid("metadata.labels", fmt.Sprintf("Invalid value: %v of %s", value, key))
+		}
 	}
 	return nil
 }

@@ -51,23 +51,25 @@ func (k *Kube) answer(r *http.Request, body []byte) (*call, any, error) {
 	if dry := query.Get("dryRun"); c.dryRun && dry != "All" {
 		return c, nil, c.refuse(http.StatusUnprocessableEntity, "Invalid", fmt.Sprintf("dryRun: Unsupported value: %q: supported values: \"All\"", dry))
 	}
+	answer, err := k.do(c, r)
+	return c, answer, err
+}
+
+func (k *Kube) do(c *call, r *http.Request) (any, error) {
+	toOne := c.name != "" && (c.namespace != "" || !c.kind.Namespaced)
 	switch {
 	case r.Method == http.MethodGet && c.name == "":
-		answer, err := k.list(c, query)
-		return c, answer, err
-	case c.name == "" || c.kind.Namespaced && c.namespace == "":
-		return c, nil, &refusal{Code: http.StatusMethodNotAllowed, Reason: "MethodNotAllowed", Message: "the server does not allow this method on the requested resource"}
+		return k.list(c, r.URL.Query())
+	case !toOne:
+		return nil, &refusal{Code: http.StatusMethodNotAllowed, Reason: "MethodNotAllowed", Message: "the server does not allow this method on the requested resource"}
 	case r.Method == http.MethodGet:
-		answer, err := k.get(c)
-		return c, answer, err
+		return k.get(c)
 	case r.Method == http.MethodDelete:
-		answer, err := k.remove(c)
-		return c, answer, err
+		return k.remove(c)
 	case r.Method == http.MethodPatch && r.Header.Get("Content-Type") == "application/apply-patch+yaml":
-		answer, err := k.apply(c)
-		return c, answer, err
+		return k.apply(c)
 	}
-	return c, nil, untaught(r.Method + " with the content type " + r.Header.Get("Content-Type"))
+	return nil, untaught(r.Method + " with the content type " + r.Header.Get("Content-Type"))
 }
 
 func (k *Kube) get(c *call) (any, error) {

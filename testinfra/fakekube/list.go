@@ -28,8 +28,7 @@ func (k *Kube) list(c *call, query url.Values) (any, error) {
 	items, last := []any{}, ""
 	for _, path := range slices.Sorted(maps.Keys(k.items)) {
 		it := k.items[path]
-		ours := it.kind.root() == c.kind.root() && it.kind.Name == c.kind.Name
-		if !ours || path <= string(after) || c.namespace != "" && text(it.object, "metadata", "namespace") != c.namespace || !match(it.object) {
+		if path <= string(after) || !c.covers(it) || !match(it.object) {
 			continue
 		}
 		if limit > 0 && len(items) == limit {
@@ -39,6 +38,12 @@ func (k *Kube) list(c *call, query url.Values) (any, error) {
 		items, last = append(items, it.listed()), path
 	}
 	return map[string]any{"kind": c.kind.Name + "List", "apiVersion": c.kind.APIVersion(), "metadata": meta, "items": items}, nil
+}
+
+// covers reports whether the object is of the kind and the namespace of the list.
+func (c *call) covers(it *item) bool {
+	return it.kind.APIVersion() == c.kind.APIVersion() && it.kind.Name == c.kind.Name &&
+		(c.namespace == "" || text(it.object, "metadata", "namespace") == c.namespace)
 }
 
 // listed is the object as it stands in a list: those of built-in kinds do not

@@ -1,6 +1,7 @@
 package style
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,7 +17,7 @@ type Arrow struct {
 // matching folder decides; a folder without a row fails.
 func Arrows() []Arrow {
 	domain := []string{"inventory", "provision/machine", "provision/converge"}
-	onCluster := append(domain, "provision/cluster")
+	onCluster := slices.Clip(append(domain, "provision/cluster")) // so that no row gets the end of another
 	return []Arrow{
 		{"inventory", nil, "what the user wants knows nothing of how it is done"},
 		{"provision/machine", nil, "the host abstraction is a leaf that everybody may use"},

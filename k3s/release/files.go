@@ -1,0 +1,17 @@
+package release
+
+// Files are the files of one release for one architecture.
+type Files struct {
+	Version, Arch string
+	// Binary is the program. Images are the container images for nodes
+	// without internet; their Path is empty if there are none.
+	Binary, Images File
+}
+
+// File is a file on the operator's machine, or one that would be fetched.
+type File struct {
+	Name   string // as K3s publishes it
+	Path   string // where it is, or will be
+	SHA256 string // hexadecimal
+	Size   int64  // bytes; 0 if it is not known before the download
+}
