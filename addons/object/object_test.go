@@ -1,0 +1,161 @@
+package object
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const canary = "canary-7f3a"
+
+// all is one object of each kind.
+func all() []Object {
+	in := func(name string) Meta {
+		return Meta{Name: name, Namespace: "edge-git", Labels: map[string]string{ForService: "git"}}
+	}
+	return []Object{
+		Namespace{Meta: Meta{Name: "edge-git"}},
+		Secret{Meta: in("git-users"), Type: "Opaque", Data: map[string][]byte{"ca.crt": []byte("PEM")}, Hidden: map[string]inventory.Secret{"users": inventory.NewSecret(canary)}},
+		Service{Meta: in("git"), Spec: ServiceSpec{ClusterIP: "None", Ports: []ServicePort{{"http", 3000, "TCP"}}}},
+		EndpointSlice{Meta: in("git-1"), AddressType: "IPv4", Ports: []EndpointPort{{"http", 3000, "TCP"}}, Endpoints: []Endpoint{{[]string{"10.0.0.20"}, Conditions{Ready: true, Serving: true}}}},
+		Middleware{Meta: in("rate"), Spec: MiddlewareSpec{RateLimit: &RateLimit{100, "1s", 200, SourceCriterion{IPStrategy: &IPStrategy{IPv6Subnet: 64}}}}},
+		TLSOption{Meta: in("tls"), Spec: TLSOptionSpec{MinVersion: "VersionTLS12", CipherSuites: []string{"A"}, SNIStrict: true}},
+		ServersTransport{Meta: in("backend"), Spec: ServersTransportSpec{ServerName: "off", RootCAs: []RootCA{{"ca"}}, ForwardingTimeouts: ForwardingTimeouts{"5s"}}},
+		HelmChartConfig{Meta: in("traefik"), Spec: HelmChartConfigSpec{"abort", "a: 1\nb: \"2\"\n"}},
+		Ingress{Meta: Meta{Name: "git", Namespace: "edge-git", Annotations: map[string]string{"tls": "true"}}, Spec: IngressSpec{
+			IngressClassName: "traefik", TLS: []IngressTLS{{[]string{"*.example.org"}, "git-tls"}},
+			Rules: []IngressRule{{"*.example.org", IngressHTTP{[]IngressPath{{"/", "Prefix", IngressBackend{IngressService{"git", IngressPort{"http"}}}}}}}},
+		}},
+	}
+}
+
+func TestGoldenYAML(t *testing.T) {
+	t.Parallel()
+	got, err := YAML(all()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "testdata/all.golden.yaml"
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("differs from %s:\n%s", file, got)
+	}
+}
+
+// TestYAMLSaysWhatTheAPIIsTold compares the two forms, but for the secrets.
+func TestYAMLSaysWhatTheAPIIsTold(t *testing.T) {
+	t.Parallel()
+	for _, o := range all() {
+		sent, err := ToCluster(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := YAML(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read any
+		if err := yaml.Unmarshal(text, &read); err != nil {
+			t.Fatal(err)
+		}
+		again, err := json.Marshal(read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sentDoc any
+		if err := json.Unmarshal(sent.JSON, &sentDoc); err != nil {
+			t.Fatalf("%s: %v", sent.Path, err)
+		}
+		whole, err := json.Marshal(sentDoc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		masked := strings.Replace(string(whole), `"Y2FuYXJ5LTdmM2E="`, `"***"`, 1)
+		if masked != string(again) {
+			t.Errorf("%s: the API is told\n%s\nand people\n%s", sent.Path, masked, again)
+		}
+	}
+}
+
+func TestSecretsAreHiddenFromAllButTheAPI(t *testing.T) {
+	t.Parallel()
+	secret := all()[1]
+	shown, err := Shown(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{canary, "Y2FuYXJ5LTdmM2E="} {
+		if strings.Contains(string(shown), form) {
+			t.Errorf("shown: %s", shown)
+		}
+	}
+	sent, err := ToCluster(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(sent.JSON), `"users":"Y2FuYXJ5LTdmM2E="`) {
+		t.Errorf("the API is not told: %s", sent.JSON)
+	}
+}
+
+func TestChecksum(t *testing.T) {
+	t.Parallel()
+	sum := func(o Object) string {
+		s, err := Checksum(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a := Namespace{Meta: Meta{Name: "a"}}
+	b := Namespace{Meta: Meta{Name: "a", Labels: map[string]string{"x": "y"}}}
+	if sum(a) != sum(a) || sum(a) == sum(b) {
+		t.Errorf("%s and %s", sum(a), sum(b))
+	}
+	if len(b.Labels) != 1 || b.Annotations != nil {
+		t.Errorf("rendering has changed the object: %+v", b)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"Namespace":        "/api/v1/namespaces/edge-git",
+		"Secret":           "/api/v1/namespaces/edge-git/secrets/git-users",
+		"Service":          "/api/v1/namespaces/edge-git/services/git",
+		"EndpointSlice":    "/apis/discovery.k8s.io/v1/namespaces/edge-git/endpointslices/git-1",
+		"Middleware":       "/apis/traefik.io/v1alpha1/namespaces/edge-git/middlewares/rate",
+		"TLSOption":        "/apis/traefik.io/v1alpha1/namespaces/edge-git/tlsoptions/tls",
+		"ServersTransport": "/apis/traefik.io/v1alpha1/namespaces/edge-git/serverstransports/backend",
+		"HelmChartConfig":  "/apis/helm.cattle.io/v1/namespaces/edge-git/helmchartconfigs/traefik",
+		"Ingress":          "/apis/networking.k8s.io/v1/namespaces/edge-git/ingresses/git",
+	}
+	for _, o := range all() {
+		if got := Path(o); got != want[o.Kind().Name] {
+			t.Errorf("%s: %s, want %s", o.Kind().Name, got, want[o.Kind().Name])
+		}
+	}
+	k := Ingress{}.Kind()
+	if k.List() != "/apis/networking.k8s.io/v1/ingresses" || k.ListIn("a") != "/apis/networking.k8s.io/v1/namespaces/a/ingresses" {
+		t.Errorf("lists %s and %s", k.List(), k.ListIn("a"))
+	}
+	if list := (Namespace{}).Kind().List(); list != "/api/v1/namespaces" {
+		t.Errorf("list %s", list)
+	}
+}
