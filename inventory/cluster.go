@@ -16,9 +16,11 @@ type Cluster struct {
 	Provider Provider `yaml:"provider"`
 	Network  Network  `yaml:"network"`
 	SSH      SSH      `yaml:"ssh"`
-	Nodes    []Node   `yaml:"nodes"`
+	// Nodes are in the order of the file. The first server starts the
+	// cluster, the other servers and the agents join it.
+	Nodes []Node `yaml:"nodes"`
 	// K3s is left out where only hardened machines are wanted; Edge and
-	// services need it.
+	// services need it. Where K3s is set, Default sets Edge too.
 	K3s  *K3s  `yaml:"k3s,omitempty"`
 	Edge *Edge `yaml:"edge,omitempty"`
 }

@@ -10,16 +10,22 @@ import (
 // that begins with a line break goes above its key, the others behind it.
 func comments(c Cluster) map[string]string {
 	out := map[string]string{
-		"id":                 "marks the VMs of this cluster; a VM without it is never touched",
-		"provider":           "\nWhere the machines come from: proxmox or existing.",
-		"network":            "\nThe LAN of the nodes.",
-		"ssh":                "\nHow the nodes are reached, and by whom.",
-		"ssh.user":           "the admin on the nodes; root and passwords cannot log in",
-		"ssh.identities":     "\nYour private keys. With agent: true, those in your SSH agent are offered too;\npassphrase: cmd:COMMAND opens an encrypted key, otherwise it is asked for.",
-		"ssh.authorizedKeys": "\nThe public keys that may log in, written out or as file:PATH. All others are refused.",
-		"ssh.allowFrom":      "\nWhere logins may come from. The machine that runs k3sedge must be inside.",
-		"nodes":              "\nOne server, or three; any number of agents.",
-		"nodes[0].role":      "server or agent",
+		"id":                   "marks the VMs of this cluster; a VM without it is never touched",
+		"provider":             "\nWhere the machines come from: proxmox or existing.",
+		"network":              "\nThe LAN of the nodes.",
+		"ssh":                  "\nHow the nodes are reached, and by whom.",
+		"ssh.user":             "the admin on the nodes; root and passwords cannot log in",
+		"ssh.identities":       "\nYour private keys. With agent: true, those in your SSH agent are offered too;\npassphrase: cmd:COMMAND opens an encrypted key, otherwise it is asked for.",
+		"ssh.authorizedKeys":   "\nThe public keys that may log in, written out or as file:PATH. All others are refused.",
+		"ssh.allowFrom":        "\nWhere logins may come from. The machine that runs k3sedge must be inside.",
+		"nodes":                "\nOne server, or three; any number of agents.",
+		"nodes[0].role":        "server or agent",
+		"k3s":                  "\nThe K3s of the nodes. Without k3s and edge they are made and hardened, no more.",
+		"k3s.version":          "one release; k3sedge up never takes another by itself",
+		"k3s.podCIDR":          "\nThe cluster's own networks; nothing in your LAN may use them. They cannot be changed later.",
+		"edge":                 "\nThe way in from the internet. lan: none. tunnel: cloudflared dials out.\nportforward: your router forwards 80 and 443, with Cloudflare in front.",
+		"edge.rateLimit":       "for each client: average per s, m or h, and burst",
+		"edge.tunnelRateLimit": "the same for visitors through the tunnel",
 	}
 	if c.Provider.Existing != nil {
 		out["provider.existing"] = "Debian machines that are already there, with ssh.user and sudo; their addresses are below"

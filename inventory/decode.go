@@ -48,10 +48,11 @@ func (d decoder) value(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// null is a key without a value. It reads as left out, except that a
-// provider without settings is chosen by its key alone.
+// null is a key without a value. It reads as left out, except that a section
+// that needs no settings is chosen by its key alone.
 func (d decoder) null(v reflect.Value) {
-	if v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct && v.Type().Elem().NumField() == 0 {
+	switch v.Interface().(type) {
+	case *Existing, *K3s:
 		v.Set(reflect.New(v.Type().Elem()))
 	}
 }

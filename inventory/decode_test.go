@@ -109,9 +109,9 @@ func TestSeveralDocuments(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "existing.yaml")
 	f.write("k3sedge.yaml", testdata(t, "existing.yaml")+"---\nkind: Cluster\n", 0o644)
-	f.expect("k3sedge.yaml:16: a second document begins here")
+	f.expect("k3sedge.yaml:17: a second document begins here")
 	f.write("k3sedge.yaml", testdata(t, "existing.yaml")+"---\nkind: [\n", 0o644)
-	f.expect("k3sedge.yaml:17: not valid YAML: did not find expected node content")
+	f.expect("k3sedge.yaml:18: not valid YAML: did not find expected node content")
 }
 
 func TestUnknownKeyHints(t *testing.T) {

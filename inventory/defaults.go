@@ -12,6 +12,7 @@ func Default(c *Cluster) {
 	if len(c.Network.DNS) == 0 && c.Network.Gateway.IsValid() {
 		c.Network.DNS = []netip.Addr{c.Network.Gateway}
 	}
+	defaultK3s(c)
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		n.Role = or(n.Role, roleAt(i))
@@ -36,8 +37,26 @@ func roleAt(i int) Role {
 	return Agent
 }
 
-// defaultService is Default for a service.
-func defaultService(s *Service) { s.Expose = or(s.Expose, "lan") }
+// defaultK3s is Default for what stands on the machines.
+func defaultK3s(c *Cluster) {
+	if c.K3s != nil {
+		c.K3s.PodCIDR = or(c.K3s.PodCIDR, netip.MustParsePrefix("10.42.0.0/16"))
+		c.K3s.ServiceCIDR = or(c.K3s.ServiceCIDR, netip.MustParsePrefix("10.43.0.0/16"))
+		if c.Edge == nil {
+			c.Edge = &Edge{}
+		}
+	}
+	if e := c.Edge; e != nil {
+		e.Mode = or(e.Mode, EdgeLAN)
+		e.RateLimit, e.TunnelRateLimit = or(e.RateLimit, "100/s:200"), or(e.TunnelRateLimit, "50/s:100")
+	}
+}
+
+// defaultService is Default for a service. Its rate limit stays empty: that of
+// the edge applies then.
+func defaultService(s *Service) {
+	s.Expose, s.Scheme, s.Preset = or(s.Expose, ExposeLAN), or(s.Scheme, SchemeHTTP), or(s.Preset, PresetWeb)
+}
 
 // or returns value, or instead where value was left out.
 func or[T comparable](value, instead T) T {

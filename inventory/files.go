@@ -52,7 +52,19 @@ func reason(err error) string {
 // stands in. A file that is already there is left as it is: the error then is
 // fs.ErrExist.
 func SaveNew(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	// A link, unlike a rename, fails where the name is taken.
+	err := place(path, data, os.Link)
+	if errors.Is(err, fs.ErrExist) {
+		return withHint(fmt.Errorf("write %s: %w", path, fs.ErrExist), "edit it, or move it away first")
+	}
+	return err
+}
+
+// place writes a file beside path and then gives it that name by put, so that
+// nobody ever sees half of it.
+func place(path string, data []byte, put func(from, to string) error) error {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
@@ -60,13 +72,9 @@ func SaveNew(path string, data []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
-	if err := fill(tmp, data); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	// A link, unlike a rename, fails where the name is taken.
-	err = os.Link(tmp.Name(), path)
-	if errors.Is(err, fs.ErrExist) {
-		return withHint(fmt.Errorf("write %s: %w", path, fs.ErrExist), "edit it, or move it away first")
+	err = fill(tmp, data)
+	if err == nil {
+		err = put(tmp.Name(), path)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

@@ -26,6 +26,8 @@ type InitOptions struct {
 	Identities     []string
 	Agent          bool
 	AuthorizedKeys []string // public keys, or file:PATH
+
+	K3sVersion string // "" leaves it to the version of k3sedge
 }
 
 // InitProxmox is what `k3sedge init` knows of a Proxmox host.
@@ -59,22 +61,31 @@ func Init(o InitOptions) ([]byte, error) {
 	}
 	c := o.cluster()
 	Default(&c)
-	var root yaml.Node
-	if err := root.Encode(c); err != nil {
+	data, err := commented(c, comments(c), "The machines of one k3sedge cluster. k3sedge up makes them so, as often as you like;\n"+
+		"k3sedge up --plan shows what it would change. Services stand in services/NAME.yaml.\n"+
+		"No secret belongs in this file: write env:NAME, file:PATH or cmd:COMMAND instead.\n"+
+		"Relative paths start at the folder of this file, ~/ at your home.")
+	if err != nil {
 		return nil, fmt.Errorf("write the cluster's file: %w", err)
 	}
-	for path, text := range comments(c) {
+	return data, nil
+}
+
+// commented encodes v, with the texts at the paths of their fields.
+func commented(v any, texts map[string]string, head string) ([]byte, error) {
+	var root yaml.Node
+	if err := root.Encode(v); err != nil {
+		return nil, err
+	}
+	for path, text := range texts {
 		annotate(&root, path, text)
 	}
-	root.HeadComment = "The machines of one k3sedge cluster. k3sedge up makes them so, as often as you like;\n" +
-		"k3sedge up --plan shows what it would change. Services stand in services/NAME.yaml.\n" +
-		"No secret belongs in this file: write env:NAME, file:PATH or cmd:COMMAND instead.\n" +
-		"Relative paths start at the folder of this file, ~/ at your home."
+	root.HeadComment = head
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
 	if err := errors.Join(encoder.Encode(&root), encoder.Close()); err != nil {
-		return nil, fmt.Errorf("write the cluster's file: %w", err)
+		return nil, err
 	}
 	return spaced(out.Bytes()), nil
 }
@@ -100,6 +111,7 @@ func (o InitOptions) cluster() Cluster {
 	c := Cluster{
 		APIVersion: APIVersion, Kind: "Cluster", Name: or(o.Name, "edge"), ID: or(o.ID, NewID()),
 		Network: Network{CIDR: o.CIDR, Gateway: o.Gateway},
+		K3s:     &K3s{Version: o.K3sVersion},
 		SSH:     SSH{User: o.User, Identities: o.Identities, Agent: o.Agent, AuthorizedKeys: o.AuthorizedKeys},
 	}
 	for i, a := range o.Addresses {

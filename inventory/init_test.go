@@ -17,6 +17,7 @@ func initOptions(provider string) InitOptions {
 		CIDR: netip.MustParsePrefix("10.0.0.0/24"), Gateway: netip.MustParseAddr("10.0.0.1"),
 		Addresses:  []netip.Addr{netip.MustParseAddr("10.0.0.11"), netip.MustParseAddr("10.0.0.12")},
 		Identities: []string{"~/.ssh/id"}, AuthorizedKeys: []string{"file:keys/admin.pub"},
+		K3sVersion: "v1.35.5+k3s1",
 	}
 	proxmox := InitProxmox{
 		Endpoint: "https://pve.lan:8006", TLSPin: "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
@@ -57,7 +58,8 @@ func TestInit(t *testing.T) {
 			f.write("k3sedge.yaml", string(data), 0o644)
 			f.write("ca.pem", certificate(t), 0o644)
 			c := f.mustLoad().Cluster
-			if c.Nodes[0].Role != Server || c.Nodes[1].Role != Agent || (c.Provider.Proxmox != nil) != (provider != "existing") {
+			if c.Nodes[0].Role != Server || c.Nodes[1].Role != Agent || (c.Provider.Proxmox != nil) != (provider != "existing") ||
+				c.K3s.Version != "v1.35.5+k3s1" || c.K3s.PodCIDR.Bits() != 16 || c.Edge.TunnelRateLimit != "50/s:100" {
 				t.Errorf("what was written is read back as %+v", c)
 			}
 			for path := range comments(c) {
@@ -157,12 +159,14 @@ func TestExpand(t *testing.T) {
 	}
 	secret := SecretRef("file:p")
 	c := Cluster{
+		K3s:      &K3s{Bundle: "../b", Binary: "file:k3s"},
 		SSH:      SSH{Passphrase: &secret, AuthorizedKeys: []string{"ssh-ed25519 x", "file:~/k"}},
 		Provider: Provider{Proxmox: &Proxmox{CAFile: "ca", Token: Token{Secret: "cmd:file:x"}}},
 	}
 	p.expandAll(&c)
 	if secret != "file:dir/p" || c.SSH.AuthorizedKeys[0] != "ssh-ed25519 x" || c.SSH.AuthorizedKeys[1] != "file:/home/me/k" ||
-		c.Provider.Proxmox.CAFile != "dir/ca" || c.Provider.Proxmox.Token.Secret != "cmd:file:x" {
+		c.Provider.Proxmox.CAFile != "dir/ca" || c.Provider.Proxmox.Token.Secret != "cmd:file:x" ||
+		c.K3s.Bundle != "b" || c.K3s.Binary != "file:dir/k3s" {
 		t.Errorf("expanded to %+v, %s", c, secret)
 	}
 }

@@ -23,7 +23,7 @@ func load(path, home string) (Project, error) {
 	if err != nil {
 		return Project{}, Problems{{File: path, Message: reason(err), Hint: unreadHint(path, err), cause: err}}
 	}
-	services, unread := readServices(filepath.Join(filepath.Dir(path), "services"))
+	services, unread := readServices(ServicesDir(path))
 	return build(source{path, data}, services, home, unread)
 }
 
@@ -91,22 +91,14 @@ func build(cluster source, services []source, home string, problems Problems) (P
 	}
 	here.expandAll(&p.Cluster)
 	Default(&p.Cluster)
-	validateCluster(p.Cluster, f)
 
-	all := []*findings{f}
+	var all []*findings
 	for _, s := range services {
-		f, service := newFindings(s.path), Service{}
-		if node := parse(s.data, f); node != nil {
-			decode(node, &service, f)
-		}
-		defaultService(&service)
+		service, f := decodeService(s, home)
 		p.Services = append(p.Services, service)
 		all = append(all, f)
 	}
-	validateServices(p, all[1:])
-	for _, f := range all {
-		problems = append(problems, f.problems...)
-	}
+	problems = append(problems, validateProject(p, f, all)...)
 	if err := problems.asError(); err != nil {
 		return Project{}, err
 	}
@@ -114,6 +106,17 @@ func build(cluster source, services []source, home string, problems Problems) (P
 		return Project{}, err
 	}
 	return p, nil
+}
+
+// decodeService makes a service of a file's content.
+func decodeService(s source, home string) (Service, *findings) {
+	f, service := newFindings(s.path), Service{}
+	if node := parse(s.data, f); node != nil {
+		decode(node, &service, f)
+	}
+	service.eachRef(places{folder: filepath.Dir(s.path), home: home}.expandRef)
+	service.complete()
+	return service, f
 }
 
 // inlineKeys puts the public keys in the place of the files they are in.
@@ -136,16 +139,22 @@ func inlineKeys(c *Cluster) error {
 // Validate reports what would fail later in a project that was not loaded
 // from files. Its problems have no lines.
 func Validate(p Project) error {
-	f := newFindings("k3sedge.yaml")
-	validateCluster(p.Cluster, f)
 	all := []*findings{}
 	for _, s := range p.Services {
 		all = append(all, newFindings(fmt.Sprintf("services/%s.yaml", s.Name)))
 	}
-	validateServices(p, all)
-	problems := f.problems
-	for _, f := range all {
+	return validateProject(p, newFindings("k3sedge.yaml"), all).asError()
+}
+
+// validateProject tells cluster and services, the findings of the files, what
+// is wrong, and returns everything that they then know.
+func validateProject(p Project, cluster *findings, services []*findings) Problems {
+	validateCluster(p.Cluster, cluster)
+	cluster.check(p.Cluster.K3s != nil || len(p.Services) == 0, "k3s", "is missing, but there are services", k3sHint)
+	validateServices(p, services)
+	problems := cluster.problems
+	for _, f := range services {
 		problems = append(problems, f.problems...)
 	}
-	return problems.asError()
+	return problems
 }

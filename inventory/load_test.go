@@ -40,7 +40,7 @@ func TestLoadProxmox(t *testing.T) {
 	if pve.Bridge != "vmbr0" || pve.VMIDs != (Range{9100, 9119}) || pve.Storage != (Storage{"local-lvm", "local", "local"}) {
 		t.Errorf("proxmox has %+v, want its defaults", pve)
 	}
-	wantServices := []Service{{APIVersion: APIVersion, Kind: "Service", Name: "git", Host: "git.example.org", To: []string{"10.0.0.20:3000"}, Expose: "lan"}}
+	wantServices := []Service{{APIVersion: APIVersion, Kind: "Service", Name: "git", Host: "git.example.org", To: []string{"10.0.0.20:3000"}, Expose: ExposeLAN, Scheme: SchemeHTTP, Preset: PresetWeb}}
 	if !reflect.DeepEqual(p.Services, wantServices) {
 		t.Errorf("services are %+v, want %+v", p.Services, wantServices)
 	}

@@ -15,6 +15,8 @@ import (
 // maxFile bounds what a file may cost to read; a real one has a few kilobytes.
 const maxFile = 256 << 10
 
+const syntaxHint = "check indentation, colons and quotes near this line; a value that begins with * needs quotes"
+
 var (
 	// yamlLine takes the line out of the parser's message, which carries it as text only.
 	yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line ([0-9]+): )?((?s:.*))$`)
@@ -41,7 +43,7 @@ func parse(data []byte, f *findings) *yaml.Node {
 	}
 	if err != nil {
 		line, message := syntaxError(err)
-		return f.unreadable(line, message, "check indentation, colons and quotes near this line")
+		return f.unreadable(line, message, syntaxHint)
 	}
 	second, err := nextDocument(decoder)
 	switch {
@@ -49,7 +51,7 @@ func parse(data []byte, f *findings) *yaml.Node {
 		f.at(second.Line, "", "a second document begins here", "one file holds one document; take out the line ---")
 	case !errors.Is(err, io.EOF):
 		line, message := syntaxError(err)
-		f.at(line, "", message, "check indentation, colons and quotes near this line")
+		f.at(line, "", message, syntaxHint)
 	}
 	return doc.Content[0]
 }

@@ -33,6 +33,25 @@ func (p places) expandRef(ref string) string {
 	return ref
 }
 
+// shortenRef is the reverse of expandRef: what is in the project stays there
+// when its folder is moved.
+func (p places) shortenRef(ref string) string {
+	path, ok := strings.CutPrefix(ref, "file:")
+	if !ok || path == "" {
+		return ref
+	}
+	file, errFile := filepath.Abs(path)
+	folder, errFolder := filepath.Abs(p.folder)
+	if errFile != nil || errFolder != nil {
+		return ref // the working folder is gone
+	}
+	short, err := filepath.Rel(folder, file)
+	if outside := filepath.Join("..", ".."); err != nil || strings.HasPrefix(short, outside) {
+		return "file:" + file
+	}
+	return "file:" + short
+}
+
 // expandAll expands every path of the cluster.
 func (p places) expandAll(c *Cluster) {
 	for i, path := range c.SSH.Identities {
@@ -44,8 +63,23 @@ func (p places) expandAll(c *Cluster) {
 	if ref := c.SSH.Passphrase; ref != nil {
 		*ref = SecretRef(p.expandRef(string(*ref)))
 	}
+	if k := c.K3s; k != nil {
+		k.Bundle, k.Binary = p.expand(k.Bundle), p.expandRef(k.Binary)
+	}
 	if x := c.Provider.Proxmox; x != nil {
 		x.CAFile = p.expand(x.CAFile)
 		x.Token.Secret = SecretRef(p.expandRef(string(x.Token.Secret)))
+	}
+}
+
+// eachRef replaces every file:PATH of the service, and every reference that may be one.
+func (s *Service) eachRef(replace func(string) string) {
+	if s.TLS != nil {
+		tls := *s.TLS // others may hold the pointer
+		tls.CA = replace(tls.CA)
+		s.TLS = &tls
+	}
+	if s.BasicAuth != nil {
+		s.BasicAuth = &BasicAuth{Users: SecretRef(replace(string(s.BasicAuth.Users)))}
 	}
 }

@@ -107,6 +107,28 @@ func (f *findings) check(ok bool, path, message, hint string) bool {
 	return ok
 }
 
+// tell adds a problem unless there is no fault, and returns whether there is none.
+func (f *findings) tell(path string, wrong *fault) bool {
+	if wrong != nil {
+		f.add(path, wrong.message, wrong.hint)
+	}
+	return wrong == nil
+}
+
+// checkWord adds a problem where value is none of the words, and returns
+// whether it is one. What was left out is not looked at.
+func (f *findings) checkWord(path, value string, words ...string) bool {
+	if value == "" || slices.Contains(words, value) {
+		return true
+	}
+	hint := "write one of these, or leave it out for the default"
+	if near := Nearest(value, words); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	f.add(path, "not one of "+strings.Join(words, ", "), hint)
+	return false
+}
+
 // require adds a problem where there is no value, and returns whether there is one.
 func (f *findings) require(given bool, path, hint string) bool {
 	return f.check(given, path, "is missing", hint)

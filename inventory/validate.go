@@ -31,6 +31,7 @@ func validateCluster(c Cluster, f *findings) {
 	validateNetwork(c, f)
 	validateSSH(c, f)
 	validateNodes(c, f)
+	validateK3s(c, f)
 }
 
 func validateHeader(f *findings, apiVersion, kind, want string) {

@@ -5,12 +5,6 @@ import (
 	"net/netip"
 )
 
-// clusterNetworks are K3s' own networks for pods and services. A LAN that
-// overlaps one of them cannot be reached from the nodes any more.
-func clusterNetworks() []netip.Prefix {
-	return []netip.Prefix{netip.MustParsePrefix("10.42.0.0/16"), netip.MustParsePrefix("10.43.0.0/16")}
-}
-
 func validateNetwork(c Cluster, f *findings) {
 	n := c.Network
 	if f.require(n.CIDR.IsValid(), "network.cidr", "name the LAN of the nodes, such as 10.0.0.0/24") {
@@ -36,9 +30,6 @@ func validateCIDR(cidr netip.Prefix, f *findings) {
 		return
 	}
 	f.check(cidr.Bits() >= 8 && cidr.Bits() <= 30, path, "not the size of a LAN", "lengths from /8 to /30 are usable")
-	for _, own := range clusterNetworks() {
-		f.check(!cidr.Overlaps(own), path, "overlaps "+own.String()+", which K3s uses inside the cluster", "give the nodes another network")
-	}
 }
 
 // validateMember checks an address that a machine in cidr has.

@@ -2,9 +2,7 @@ package inventory
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -87,23 +85,8 @@ func validateTrust(p Proxmox, f *findings) {
 		f.check(strings.HasPrefix(p.TLSPin, "sha256/") && err == nil && len(raw) == sha256.Size, path+".tlsPin",
 			"not sha256/ and the base64 SHA-256 of a public key", hint)
 	default:
-		validateCA(f, path+".caFile", p.CAFile)
+		validateCA(f, path+".caFile", p.CAFile, "copy /etc/pve/pve-root-ca.pem of the Proxmox host there")
 	}
-}
-
-func validateCA(f *findings, path, file string) {
-	const hint = "copy /etc/pve/pve-root-ca.pem of the Proxmox host there"
-	data, _, err := readRegular(file, maxFile)
-	if err != nil {
-		f.add(path, fmt.Sprintf("%s: %s", file, reason(err)), hint)
-		return
-	}
-	block, _ := pem.Decode(data)
-	if !f.check(block != nil && block.Type == "CERTIFICATE", path, file+" holds no certificate", hint) {
-		return
-	}
-	_, err = x509.ParseCertificate(block.Bytes)
-	f.check(err == nil, path, file+" holds a broken certificate", hint)
 }
 
 // validateToken never repeats the ID: people paste it together with its secret.

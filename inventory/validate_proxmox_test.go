@@ -81,7 +81,10 @@ func TestValidateCA(t *testing.T) {
 	}{
 		"good":    {certificate(t), nil},
 		"text":    {"hello", []string{path + " holds no certificate"}},
-		"key":     {privateKey("PRIVATE KEY"), []string{path + " holds no certificate"}},
+		"key":     {privateKey("PRIVATE KEY"), []string{path + " holds a private key"}},
+		"request": {privateKey("CERTIFICATE REQUEST"), []string{path + " holds no certificate"}},
+		"two":     {certificate(t) + certificate(t), nil},
+		"and key": {certificate(t) + privateKey("EC PRIVATE KEY"), []string{path + " holds a private key"}},
 		"broken":  {privateKey("CERTIFICATE"), []string{path + " holds a broken certificate"}},
 		"missing": {"", []string{path + ": no such file or directory"}},
 	} {

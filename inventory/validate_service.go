@@ -1,14 +1,26 @@
 package inventory
 
 import (
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strings"
 )
 
-// serviceForm is that of a Kubernetes Service: it begins with a letter.
-var serviceForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var (
+	// serviceForm is that of a Kubernetes Service, which begins with a letter.
+	// edge- and the name make its namespace, of 63 characters at most.
+	serviceForm = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,56}[a-z0-9])?$`)
+	// middlewareForm is how Traefik names a Middleware of another namespace.
+	middlewareForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[a-z0-9]([a-z0-9-]*[a-z0-9])?@kubernetescrd$`)
+)
+
+const serviceHint = "use a-z, 0-9 and -, beginning with a letter, at most 58"
+
+// complete brings a service into the form in which it is validated and used.
+func (s *Service) complete() {
+	defaultService(s)
+	s.Host = asciiHost(s.Host)
+}
 
 // validateServices checks each service and tells its own findings.
 func validateServices(p Project, all []*findings) {
@@ -19,20 +31,22 @@ func validateServices(p Project, all []*findings) {
 		validateServiceName(f, s.Name)
 		firstIn(names, f, "name", s.Name)
 		if f.require(s.Host != "", "host", "name the host under which it is reached, such as git.example.org") {
-			f.check(isHostName(s.Host) && strings.Contains(s.Host, "."), "host", "not a host name", "write it in lower case without scheme, port and path, such as git.example.org")
+			f.tell("host", checkHost(s.Host))
 		}
+		// A host under another one's wildcard is fine: the longer rule wins.
 		firstIn(hosts, f, "host", s.Host)
-		f.check(s.Expose == "" || s.Expose == "lan" || s.Expose == "public", "expose", "neither lan nor public", "lan, the default, keeps it off the internet")
 		validateBackends(p.Cluster, s, f)
+		validateBackendTLS(s, f)
+		validateAccess(p.Cluster, s, f)
+		validateHeaders(s, f)
 	}
 }
 
 func validateServiceName(f *findings, name string) {
-	const hint = "use a-z, 0-9 and -, beginning with a letter, at most 63"
-	if !f.require(name != "", "name", hint) {
+	if !f.require(name != "", "name", serviceHint) {
 		return
 	}
-	if f.check(serviceForm.MatchString(name), "name", "not a name for a service", hint) {
+	if f.check(serviceForm.MatchString(name), "name", "not a name for a service", serviceHint) {
 		f.check(filepath.Base(f.file) == name+".yaml", "name", "not that of the file", "rename the file to "+name+".yaml, or correct the name")
 	}
 }
@@ -46,24 +60,48 @@ func firstIn(seen map[string]string, f *findings, path, value string) {
 	seen[value] = f.file
 }
 
-func validateBackends(c Cluster, s Service, f *findings) {
-	if !f.require(len(s.To) > 0, "to", "name the address and port where it runs, such as 10.0.0.20:3000") {
-		return
+// validateAccess checks who may come, how often and through what.
+func validateAccess(c Cluster, s Service, f *findings) {
+	if f.checkWord("expose", string(s.Expose), string(ExposeLAN), string(ExposePublic)) && s.Expose == ExposePublic && c.Edge != nil {
+		f.check(c.Edge.Mode != EdgeLAN, "expose", "public, but edge.mode is lan", "set edge.mode to tunnel or portforward in k3sedge.yaml, or write expose: lan")
+	}
+	f.checkWord("preset", string(s.Preset), string(PresetWeb), string(PresetAPI), string(PresetMedia), string(PresetUpload), string(PresetStrict))
+	validateRate(f, "rateLimit", s.RateLimit)
+	validateAllow(s, f)
+	if s.BasicAuth != nil {
+		validateSecretRef(f, "basicAuth.users", s.BasicAuth.Users)
 	}
 	seen := unique{}
-	for i, to := range s.To {
-		path := indexPath("to", i)
-		a, err := netip.ParseAddrPort(to)
-		if !f.check(err == nil && a.Port() != 0, path, "not address:port", "write it like 10.0.0.20:3000") {
-			continue
+	for i, m := range s.Middlewares {
+		path := indexPath("middlewares", i)
+		if f.check(middlewareForm.MatchString(m), path, "not a reference to a middleware", middlewareHint(m)) {
+			seen.check(f, path, m)
 		}
-		f.check(isUnicast(a.Addr()), path, "not the address of a server", "name the address in the LAN")
-		for _, own := range clusterNetworks() {
-			f.check(!own.Contains(a.Addr()), path, "inside "+own.String()+", which K3s uses inside the cluster", "name the address in the LAN")
-		}
-		for _, n := range c.Nodes {
-			f.check(a.Addr() != n.Address || a.Port() != 80 && a.Port() != 443, path, "the edge itself", "name the server behind it")
-		}
-		seen.check(f, path, a.String())
+	}
+}
+
+func middlewareHint(m string) string {
+	name, provider, ok := strings.Cut(m, "@")
+	switch {
+	case strings.Contains(m, ","):
+		return "write one reference an entry"
+	case !ok && middlewareForm.MatchString(name+"@kubernetescrd"):
+		return "without the suffix Traefik looks elsewhere: write " + name + "@kubernetescrd"
+	case ok && provider != "kubernetescrd":
+		return "only Middleware objects of the cluster can be used: NAMESPACE-NAME@kubernetescrd"
+	}
+	return "write NAMESPACE-NAME@kubernetescrd in lower case, with a dash for each dot"
+}
+
+func validateAllow(s Service, f *findings) {
+	f.check(s.Allow == nil || len(s.Allow) > 0, "allow", "is empty", "leave it out to let everybody in")
+	seen := unique{}
+	for i, p := range s.Allow {
+		path := indexPath("allow", i)
+		validateSource(f, path, p)
+		seen.check(f, path, p.String())
+		f.check(!p.IsValid() || p.Bits() > 0, path, "lets everybody in", "leave allow out for that")
+		// cloudflared hands over on loopback, so this would open the tunnel.
+		f.check(p.Bits() == 0 || !p.Contains(loopbackOf(p)), path, "contains loopback, from where everybody on the tunnel comes", "name the networks of the clients")
 	}
 }

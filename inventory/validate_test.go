@@ -39,8 +39,9 @@ func TestValidateNetwork(t *testing.T) {
 		{"too small", []string{"10.0.0.0/24", "10.0.0.12/32", "10.0.0.1\n", "10.0.0.12\n", "  - name: edge-1\n    address: 10.0.0.11\n", ""},
 			[]string{"k3sedge.yaml:17: network.cidr: not the size of a LAN", "k3sedge.yaml:18: network.gateway: the network's own address", "k3sedge.yaml:26: nodes[0].address: the network's own address"}},
 		{"pods", []string{"10.0.0.0/24", "10.0.0.0/8"}, []string{
-			"k3sedge.yaml:17: network.cidr: overlaps 10.42.0.0/16, which K3s uses inside the cluster",
-			"k3sedge.yaml:17: network.cidr: overlaps 10.43.0.0/16, which K3s uses inside the cluster"}},
+			"k3sedge.yaml:29: k3s.podCIDR: 10.42.0.0/16 overlaps network.cidr",
+			"k3sedge.yaml:29: k3s.serviceCIDR: 10.43.0.0/16 overlaps network.cidr"}},
+		{"no pods in it", []string{"10.0.0.0/24", "10.0.0.0/8", "k3s:\n", ""}, nil},
 		{"IPv6", []string{"10.0.0.0/24", "fd00::/64"}, []string{"k3sedge.yaml:17: network.cidr: not an IPv4 network"}},
 		{"bad DNS", []string{"ssh:", "  dns: [127.0.0.1, 9.9.9.9, 'fe80::1%eth0', '']\nssh:"}, []string{
 			"k3sedge.yaml:19: network.dns[0]: not the address of a server", "k3sedge.yaml:19: network.dns[2]: not the address of a server",
