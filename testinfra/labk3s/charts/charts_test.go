@@ -145,7 +145,9 @@ func TestK3sOwnValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	documents := strings.Split(string(manifest), "---\n")
-	var c struct{ Spec struct{ ValuesContent string } }
+	var c struct {
+		Spec struct{ ValuesContent string }
+	}
 	if err := yaml.Unmarshal([]byte(documents[2]), &c); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,75 @@
+package supervisor
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	cliflag "k8s.io/component-base/cli/flag"
+
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/pki"
+)
+
+// Listener says how 6443 is served. K3s' listener follows the API server's
+// own settings of TLS.
+type Listener struct {
+	Address    string
+	CAs        *pki.Cluster
+	MinVersion string // VersionTLS12, VersionTLS13
+	Ciphers    string // with commas between them
+}
+
+// Serve answers until ctx ends.
+func (l Listener) Serve(ctx context.Context, h http.Handler) error {
+	config, err := l.tls()
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.Address)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	server := &http.Server{
+		Handler: h, TLSConfig: config, ReadHeaderTimeout: 32 * time.Second,
+		ErrorLog: log.New(io.Discard, "", 0), // every scan of the port would fill the journal
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ServeTLS(listener, "", ""); ctx.Err() == nil {
+		return fmt.Errorf("serve %s: %w", l.Address, err)
+	}
+	return nil
+}
+
+func (l Listener) tls() (*tls.Config, error) {
+	base := filepath.Join(l.CAs.Dir, "serving-kube-apiserver")
+	cert, err := tls.LoadX509KeyPair(base+".crt", base+".key")
+	if err != nil {
+		return nil, fmt.Errorf("load the server's certificate: %w", err)
+	}
+	version, err := cliflag.TLSVersion(l.MinVersion)
+	if err != nil {
+		return nil, fmt.Errorf("tls-min-version: %w", err)
+	}
+	if l.MinVersion == "" {
+		version = tls.VersionTLS12
+	}
+	config := &tls.Config{
+		Certificates: []tls.Certificate{cert}, MinVersion: version,
+		ClientCAs: l.CAs.Client.Pool(), ClientAuth: tls.RequestClientCert,
+	}
+	if l.Ciphers != "" {
+		config.CipherSuites, err = cliflag.TLSCipherSuites(strings.Split(l.Ciphers, ","))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tls-cipher-suites: %w", err)
+	}
+	return config, nil
+}
