@@ -2,5 +2,5 @@
 // it there as root; nobody needs to call it by hand, except to take a change
 // back on the host's own console: `k3sedge-node rollback --boot`.
 //
-// It imports hardening/node.
+// It imports hardening/node and provision/machine/look.
 package main

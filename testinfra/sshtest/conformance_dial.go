@@ -15,11 +15,11 @@ import (
 )
 
 // echo is a server on the host that sends back what it gets; perl is on every
-// Debian. It tells its port in a file.
+// Debian. It tells its port and its process in a file.
 const echo = `
 $SIG{CHLD} = "IGNORE";
 $server = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1") or die;
-open F, ">", "$ARGV[0].part"; print F $server->sockport; close F;
+open F, ">", "$ARGV[0].part"; print F $server->sockport, " $$"; close F;
 rename "$ARGV[0].part", $ARGV[0];
 while ($c = $server->accept) {
 	if (fork) { close $c; next }
@@ -44,12 +44,14 @@ func (s suite) dialer(t *testing.T) (machine.Dialer, string) {
 	go func() {
 		_, _ = h.Run(ctx, machine.Command{Argv: []string{"perl", "-MIO::Socket::INET", "-e", echo, dir + "/port"}})
 	}()
-	var port string
+	var port, pid string
 	Eventually(t, "the server listens", func() bool {
 		out, err := h.Run(t.Context(), machine.Command{Argv: []string{"cat", dir + "/port"}})
-		port = string(out.Stdout)
+		port, pid, _ = strings.Cut(string(out.Stdout), " ")
 		return err == nil
 	})
+	// By hand: sshd hands no signals on to a command of root's.
+	t.Cleanup(func() { succeeds(h, "kill", pid) })
 	return d, net.JoinHostPort("127.0.0.1", port)
 }
 

@@ -22,7 +22,7 @@ func Arrows() []Arrow {
 		{"inventory", nil, "what the user wants knows nothing of how it is done"},
 		{"provision/machine", nil, "the host abstraction is a leaf that everybody may use"},
 		{"provision/machine/ssh", []string{"provision/machine"}, "one implementation of the host abstraction"},
-		{"provision/machine/look", nil, "both sides share the document, and it belongs to neither"},
+		{"provision/machine/look", []string{"provision/machine"}, "both sides share the document, and it belongs to neither"},
 		{"provision/cluster", nil, "the cluster abstraction is a leaf that everybody may use"},
 		{"provision/converge", nil, "the engine knows no domain"},
 		{"provision", domain, "domains never import one another"},
