@@ -12,7 +12,7 @@ import (
 // However broken a file is, loading ends with a project or with problems that
 // each say where.
 func FuzzLoad(f *testing.F) {
-	for _, name := range []string{"proxmox.yaml", "existing.yaml", "service.yaml", "init-proxmox.golden.yaml", "init-existing.golden.yaml"} {
+	for _, name := range []string{"proxmox.yaml", "existing.yaml", "service.yaml", "service-full.golden.yaml", "init-proxmox.golden.yaml", "init-existing.golden.yaml"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			f.Fatal(err)
