@@ -22,8 +22,7 @@ const (
 	// nestedMajor is the first chart whose ports keep redirections and TLS below http.
 	nestedMajor = 39
 
-	chartPath  = "/apis/helm.cattle.io/v1/namespaces/" + namespace + "/helmcharts/" + name
-	configPath = "/apis/helm.cattle.io/v1/namespaces/" + namespace + "/helmchartconfigs/" + name
+	chartPath = "/apis/helm.cattle.io/v1/namespaces/" + namespace + "/helmcharts/" + name
 )
 
 // Chart is a version of Traefik's Helm chart. What its values are called

@@ -171,11 +171,14 @@ func newValues(c inventory.Cluster, chart Chart, ranges []netip.Prefix) values {
 	return v
 }
 
-func newPorts(c inventory.Cluster, chart Chart, ranges []netip.Prefix) map[string]port {
-	mode := inventory.EdgeLAN
-	if c.Edge != nil && c.Edge.Mode != "" {
-		mode = c.Edge.Mode
+func modeOf(c inventory.Cluster) inventory.EdgeMode {
+	if c.Edge == nil {
+		return inventory.EdgeLAN
 	}
+	return c.Edge.Mode
+}
+
+func newPorts(c inventory.Cluster, chart Chart, ranges []netip.Prefix) map[string]port {
 	// Traefik cuts off uploads after a minute unless it is told otherwise.
 	patient := &transport{}
 	web := port{Port: 80, HostPort: 80}
@@ -184,7 +187,7 @@ func newPorts(c inventory.Cluster, chart Chart, ranges []netip.Prefix) map[strin
 	secure := port{Port: 443, HostPort: 443, AsDefault: true, Transport: patient}
 	web.setHTTP(chart, entryHTTP{Redirections: &redirections{redirection{To: EntryPointWebSecure, Scheme: "https", Permanent: true}}})
 	secure.setHTTP(chart, entryHTTP{TLS: &enabled{true}})
-	if mode == inventory.EdgePortForward {
+	if modeOf(c) == inventory.EdgePortForward {
 		trusted := &forwardedHeaders{}
 		for _, r := range ranges {
 			trusted.TrustedIPs = append(trusted.TrustedIPs, r.String())
@@ -197,7 +200,7 @@ func newPorts(c inventory.Cluster, chart Chart, ranges []netip.Prefix) map[strin
 		EntryPointWeb:       web,
 		EntryPointWebSecure: secure,
 	}
-	if mode == inventory.EdgeTunnel {
+	if modeOf(c) == inventory.EdgeTunnel {
 		ports[EntryPointTunnel] = port{
 			Port: TunnelPort, HostIP: loopback, Protocol: "TCP",
 			ForwardedHeaders: &forwardedHeaders{[]string{loopback + "/32"}}, Transport: patient,

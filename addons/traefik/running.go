@@ -1,0 +1,193 @@
+package traefik
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/provision/cluster"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+const (
+	jobPath  = "/apis/batch/v1/namespaces/" + namespace + "/jobs/helm-install-" + name
+	runLimit = 5 * time.Minute
+)
+
+// running is the step that waits until Traefik runs everywhere as configured,
+// and clears away what keeps it from it.
+type running struct{ config Config }
+
+// ID names the step in events.
+func (running) ID() string { return "traefik/running" }
+
+// Check judges the release, the DaemonSet and its arguments.
+func (s running) Check(ctx context.Context, r cluster.Reader) ([]converge.Change, error) {
+	state, err := Look(ctx, r)
+	if cluster.NotFound(err) {
+		return []converge.Change{{ID: "chart", Have: "not deployed by K3s yet", Want: "deployed, and running on every node"}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.open(state)
+}
+
+// Apply changes nothing itself as long as Helm and the DaemonSet get on.
+func (s running) Apply(ctx context.Context, api cluster.API) error {
+	m := mender{api: api, restarted: map[string]string{}}
+	var last State
+	wait := converge.Wait{
+		What: "Traefik to run on every node", Every: 250 * time.Millisecond, Limit: runLimit,
+		Cause: "Helm installs it, or its image is being loaded",
+	}
+	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		state, err := Look(ctx, api)
+		if err != nil {
+			return false, "", err
+		}
+		last = state
+		open, err := s.open(state)
+		if err != nil || len(open) == 0 {
+			return err == nil, "", err
+		}
+		return false, state.String(), m.mend(ctx, state, open)
+	})
+	return machine.WithHint(err, "%s", last.hint())
+}
+
+// open lists what is not yet as it should be, in the order in which it comes about.
+func (s running) open(state State) ([]converge.Change, error) {
+	v := newValues(s.config.Cluster, state.Chart, s.config.Ranges)
+	ours, err := v.encode()
+	if err != nil {
+		return nil, err
+	}
+	carries, err := state.Release.carries(ours)
+	if err != nil {
+		return nil, err
+	}
+	nodes := len(s.config.Cluster.Nodes)
+	missing, extra := differingArgs(state.args, v.args())
+	switch {
+	case state.Failed != "":
+		return []converge.Change{{ID: idRelease, Have: state.Failed, Want: "deployed"}}, nil
+	case state.Release.Status != "deployed":
+		return []converge.Change{{ID: idRelease, Have: state.Release.String(), Want: "deployed"}}, nil
+	case !carries:
+		return []converge.Change{{ID: idRelease, Have: state.Release.String() + " without our values", Want: "deployed with our values"}}, nil
+	case len(missing)+len(extra) > 0:
+		return []converge.Change{{ID: "arguments", Have: "without " + strings.Join(missing, " ") + " with " + strings.Join(extra, " "), Want: "our entrypoints"}}, nil
+	case !state.settled || state.Desired != nodes || state.Updated != nodes || state.Ready != nodes:
+		return []converge.Change{{ID: idPods, Have: state.String(), Want: fmt.Sprintf("%d of %d pods ready", nodes, nodes)}}, nil
+	}
+	return nil, nil
+}
+
+// What a change of this step can be about, where it can be mended.
+const (
+	idRelease = "release"
+	idPods    = "pods"
+)
+
+// mender takes away what does not go away by itself, each thing once: what
+// comes back after that has a cause which only the user can mend.
+type mender struct {
+	api       cluster.API
+	cleared   string            // the UID of the newest failed release that was deleted
+	restarted map[string]string // the UID of the pod that was deleted on a node
+}
+
+func (m *mender) mend(ctx context.Context, state State, open []converge.Change) error {
+	switch open[0].ID {
+	case idRelease:
+		return m.clear(ctx, state)
+	case idPods:
+		return m.restart(ctx, state)
+	}
+	return nil
+}
+
+// clear forgets failed releases. With failurePolicy abort they stay, and no
+// upgrade is tried on top of them. What is deployed, if anything is, stays.
+func (m *mender) clear(ctx context.Context, state State) error {
+	newest := state.Release
+	if newest.Status != "failed" || newest.uid == m.cleared {
+		return nil
+	}
+	if m.cleared != "" {
+		return fmt.Errorf("%s, again after the failed one was cleared away", newest)
+	}
+	m.cleared = newest.uid
+	converge.Waiting(ctx, fmt.Sprintf("a new try after %s", newest), "")
+	for i := len(state.open) - 1; i >= 0 && state.open[i].Status == "failed"; i-- {
+		if err := m.api.Delete(ctx, secretsPath+"/"+state.open[i].secret); err != nil {
+			return fmt.Errorf("clear away the failed release %d: %w", state.open[i].Version, err)
+		}
+	}
+	// The controller makes the job anew; left alone, it would wait longer
+	// after each failure.
+	if err := m.api.Delete(ctx, jobPath); err != nil {
+		return fmt.Errorf("start Helm's job anew: %w", err)
+	}
+	return nil
+}
+
+// restart replaces pods that wait longer after each crash, although the cause
+// may have been mended in this very run.
+func (m *mender) restart(ctx context.Context, state State) error {
+	for _, p := range state.Pods {
+		before, ok := m.restarted[p.Node]
+		switch {
+		case !p.crashes || before == p.uid:
+			continue
+		case ok:
+			return fmt.Errorf("Traefik on %s crashes: %s", p.Node, p.Reason)
+		}
+		m.restarted[p.Node] = p.uid
+		if err := m.api.Delete(ctx, podsPath+"/"+p.name); err != nil {
+			return fmt.Errorf("restart Traefik on %s: %w", p.Node, err)
+		}
+	}
+	return nil
+}
+
+// remedy is what helps against a reason that is found in a pod's words.
+type remedy struct {
+	words *regexp.Regexp
+	hint  string
+}
+
+var (
+	deniedWords = regexp.MustCompile(`(?i)bind: permission denied`)
+	inUseWords  = regexp.MustCompile(`(?i)address already in use`)
+	takenWords  = regexp.MustCompile(`(?i)free ports`)
+	imageWords  = regexp.MustCompile(`ErrImage|ImagePull`)
+)
+
+func remedies() []remedy {
+	return []remedy{
+		{deniedWords, "net.ipv4.ip_unprivileged_port_start must be 80 on the node; `k3sedge harden` sets it"},
+		{inUseWords, "another program on the node has the port; `ss -ltnp` there names it"},
+		{takenWords, "other pods hold Traefik's ports on the node: `disable: [servicelb]` must stand in /etc/rancher/k3s/config.yaml, and no pod may use the host ports 80, 443, 8080, 8444 and 9101"},
+		{imageWords, "the node has no image of Traefik and cannot get one; the release's air-gap images belong into /var/lib/rancher/k3s/agent/images"},
+	}
+}
+
+// hint says what the user can do about the state.
+func (s State) hint() string {
+	if s.Failed != "" || s.Release.Status != "deployed" {
+		return "`kubectl -n kube-system logs job/helm-install-traefik` shows what Helm did; Traefik as it ran before goes on running"
+	}
+	for _, p := range s.Pods {
+		for _, r := range remedies() {
+			if !p.Ready && r.words.MatchString(p.Reason) {
+				return r.hint
+			}
+		}
+	}
+	return "`kubectl -n kube-system describe daemonset traefik` and its pods show more"
+}
