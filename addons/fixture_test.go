@@ -1,0 +1,67 @@
+package addons
+
+import (
+	"flag"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const (
+	canary = "canary7f3a"
+	// bob's password does not matter, his line is secret all the same.
+	bob = "bob:$2y$05$" + canary + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+)
+
+func testCluster(mode inventory.EdgeMode) inventory.Cluster {
+	return inventory.Cluster{
+		Name:    "home",
+		Network: inventory.Network{CIDR: netip.MustParsePrefix("203.0.113.0/24")},
+		Nodes:   []inventory.Node{{Name: "edge-1", Address: netip.MustParseAddr("10.0.0.11")}, {Name: "edge-2", Address: netip.MustParseAddr("10.0.0.12")}},
+		K3s:     &inventory.K3s{PodCIDR: netip.MustParsePrefix("10.42.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.43.0.0/16")},
+		Edge:    &inventory.Edge{Mode: mode, RateLimit: "100/s:200", TunnelRateLimit: "50/s:100"},
+	}
+}
+
+// testService is the service git, with the changes that are made to it.
+func testService(changes ...func(*inventory.Service)) inventory.Service {
+	s := inventory.Service{
+		Name: "git", Host: "git.example.org", To: []string{"10.0.0.20:3000"},
+		Expose: inventory.ExposeLAN, Scheme: inventory.SchemeHTTP, Preset: inventory.PresetWeb,
+	}
+	for _, change := range changes {
+		change(&s)
+	}
+	return s
+}
+
+// named is a service of another name and host.
+func named(name string, changes ...func(*inventory.Service)) inventory.Service {
+	return testService(append([]func(*inventory.Service){func(s *inventory.Service) { s.Name, s.Host = name, name+".example.org" }}, changes...)...)
+}
+
+func golden(t *testing.T, file string, objects []object.Object) {
+	t.Helper()
+	got, err := Manifests(objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = "testdata/" + file + ".golden.yaml"
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("differs from %s; got:\n%s", file, got)
+	}
+}

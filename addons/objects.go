@@ -1,0 +1,105 @@
+package addons
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+// SystemNamespace holds the objects that all services refer to.
+const SystemNamespace = "k3sedge-system"
+
+// namespacePrefix and the name of a service make its namespace.
+const namespacePrefix = "edge-"
+
+// NamespaceOf is the namespace with the objects of a service.
+func NamespaceOf(service string) string { return namespacePrefix + service }
+
+// Secrets is what a service's file refers to and does not hold.
+type Secrets struct {
+	Users inventory.Secret // lines of htpasswd, if the service has basicAuth
+	CA    []byte           // PEM, if it has tls.ca
+}
+
+// wanted is what the objects of one service are made from.
+type wanted struct {
+	inventory.Service
+	edge    inventory.Edge
+	lan     netip.Prefix
+	secrets Secrets
+}
+
+// Objects returns the objects of a service, in the order in which they are
+// made: the namespace first, and the routes when all that they name is there.
+func Objects(c inventory.Cluster, s inventory.Service, secrets Secrets) ([]object.Object, error) {
+	w := wanted{Service: s, lan: c.Network.CIDR, secrets: secrets}
+	if c.Edge != nil {
+		w.edge = *c.Edge
+	}
+	if err := w.refuse(); err != nil {
+		return nil, fmt.Errorf("service %s: %w", s.Name, err)
+	}
+	backends, err := w.slices()
+	if err != nil {
+		return nil, fmt.Errorf("service %s: %w", s.Name, err)
+	}
+	middlewares, err := w.middlewares()
+	if err != nil {
+		return nil, fmt.Errorf("service %s: %w", s.Name, err)
+	}
+	out := []object.Object{object.Namespace{Meta: object.Meta{Name: NamespaceOf(s.Name), Labels: labelsOf(s.Name)}}}
+	out = append(out, w.transport()...)
+	out = append(out, w.service())
+	out = append(out, backends...)
+	out = append(out, middlewares.objects...)
+	out = append(out, w.ingress(middlewares.lan))
+	if w.tunnelled() {
+		out = append(out, w.tunnelIngress(middlewares.tunnel))
+	}
+	return out, nil
+}
+
+// tunnelled reports whether the service is reached through the tunnel too. A
+// service that only the LAN may reach has no route on the tunnel's entrypoint
+// at all, which nothing else can undo.
+func (w wanted) tunnelled() bool {
+	return w.Expose == inventory.ExposePublic && w.edge.Mode == inventory.EdgeTunnel
+}
+
+// forwarded reports whether requests come from the LAN and from Cloudflare by
+// the same way.
+func (w wanted) forwarded() bool {
+	return w.Expose == inventory.ExposePublic && w.edge.Mode == inventory.EdgePortForward
+}
+
+func (w wanted) meta(name string) object.Meta {
+	return object.Meta{Name: name, Namespace: NamespaceOf(w.Name), Labels: labelsOf(w.Name)}
+}
+
+func labelsOf(service string) map[string]string { return map[string]string{object.ForService: service} }
+
+// SystemObjects are those that all services refer to.
+func SystemObjects(c inventory.Cluster) ([]object.Object, error) {
+	edge := inventory.Edge{}
+	if c.Edge != nil {
+		edge = *c.Edge
+	}
+	meta := func(name string) object.Meta { return object.Meta{Name: name, Namespace: SystemNamespace} }
+	out := []object.Object{
+		object.Namespace{Meta: object.Meta{Name: SystemNamespace}},
+		object.TLSOption{Meta: meta(tlsOptionName), Spec: tlsOption()},
+		object.Middleware{Meta: meta(headersName), Spec: object.MiddlewareSpec{Headers: headersOf(inventory.Service{Preset: inventory.PresetWeb})}},
+	}
+	limits, err := sharedLimits(edge)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		out = append(out, object.Middleware{Meta: meta(name), Spec: object.MiddlewareSpec{RateLimit: limits[name]}})
+	}
+	return out, nil
+}
