@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -15,14 +14,20 @@ const (
 	journalLine  = 2000
 )
 
-// journal returns the end of a unit's log since it began. A unit that never
-// began has none.
-func (h host) journal(ctx context.Context, unit string, began time.Time) Journal {
-	if began.IsZero() {
+// journal returns the end of a unit's log since it was started. A unit that never
+// was has none. One that systemd starts again and again tells why it ended in
+// the log of an earlier start.
+func (h host) journal(ctx context.Context, name string, u shown) Journal {
+	if u.run == "" {
 		return Journal{}
 	}
-	out, err := h.run(ctx, journalctl, "--quiet", "--no-pager", "--output=cat", fmt.Sprintf("--lines=%d", journalLines),
-		fmt.Sprintf("--since=@%d", began.Unix()), "--unit="+unit)
+	argv := []string{journalctl, "--quiet", "--no-pager", "--output=cat", fmt.Sprintf("--lines=%d", journalLines)}
+	if u.Restarts > 0 {
+		argv = append(argv, "--unit="+name)
+	} else { // its own words, or those of systemd about it
+		argv = append(argv, "_SYSTEMD_INVOCATION_ID="+u.run, "+", "INVOCATION_ID="+u.run, "_PID=1")
+	}
+	out, err := h.run(ctx, argv...)
 	if err != nil {
 		return Journal{Err: err.Error()}
 	}

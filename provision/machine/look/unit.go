@@ -18,17 +18,16 @@ const unitTime = "Mon 2006-01-02 15:04:05.999999 MST"
 
 // properties are what is asked of every unit.
 func properties() string {
-	return "LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NRestarts,NeedDaemonReload,MainPID,ExecMainStartTimestamp,InactiveExitTimestamp"
+	return "LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus,NRestarts,NeedDaemonReload,MainPID,ExecMainStartTimestamp,InvocationID"
 }
 
 // shown is a unit as systemctl shows it.
 type shown struct {
 	Unit
-	began time.Time // it left the inactive state; its log of this run starts there
+	run string // what systemd calls this start of it; empty before the first
 }
 
-// units asks systemd once for all units, and then for their logs, which begin
-// where the units did.
+// units asks systemd once for all units, and then for the logs of their starts.
 func (h host) units(ctx context.Context, units, journals []string) (map[string]Unit, map[string]Journal, error) {
 	names := slices.Concat(units, journals)
 	slices.Sort(names)
@@ -44,9 +43,9 @@ func (h host) units(ctx context.Context, units, journals []string) (map[string]U
 	}
 	logs := each(journals, func(name string) (string, Journal) {
 		if err != nil {
-			return name, Journal{Err: fmt.Sprintf("ask when it was started: %v", err)}
+			return name, Journal{Err: fmt.Sprintf("ask for its start: %v", err)}
 		}
-		return name, h.journal(ctx, name, all[name].began)
+		return name, h.journal(ctx, name, all[name])
 	})
 	if err != nil || len(units) == 0 {
 		return nil, logs, err
@@ -78,9 +77,8 @@ func parseUnits(out string, names []string) (map[string]shown, error) {
 
 func parseUnit(paragraph string) (shown, error) {
 	var u shown
-	words := map[string]*string{"LoadState": &u.Load, "ActiveState": &u.Active, "SubState": &u.Sub, "UnitFileState": &u.File, "Result": &u.Result}
+	words := map[string]*string{"LoadState": &u.Load, "ActiveState": &u.Active, "SubState": &u.Sub, "UnitFileState": &u.File, "Result": &u.Result, "InvocationID": &u.run}
 	numbers := map[string]*int{"ExecMainStatus": &u.Exit, "NRestarts": &u.Restarts, "MainPID": &u.MainPID}
-	times := map[string]*time.Time{"ExecMainStartTimestamp": &u.Since, "InactiveExitTimestamp": &u.began}
 	for line := range strings.SplitSeq(paragraph, "\n") {
 		key, value, _ := strings.Cut(line, "=")
 		var err error
@@ -88,8 +86,8 @@ func parseUnit(paragraph string) (shown, error) {
 			*word = value
 		} else if number := numbers[key]; number != nil {
 			*number, err = strconv.Atoi(value)
-		} else if moment := times[key]; moment != nil {
-			*moment, err = parseTime(value)
+		} else if key == "ExecMainStartTimestamp" {
+			u.Since, err = parseTime(value)
 		} else if key == "NeedDaemonReload" {
 			u.Reload = value == "yes"
 		}
