@@ -1,0 +1,145 @@
+package k3s
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/k3sedge/k3sedge/k3s/release"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+const mebibyte = 1 << 20
+
+// imagesPath is where K3s looks for images before it asks a registry.
+func imagesPath(arch string) string {
+	return imagesDir + "/k3s-airgap-images-" + arch + ".tar.zst"
+}
+
+func checkBinary(ctx context.Context, v *view) ([]converge.Change, error) {
+	files, err := v.release(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := v.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have, err := now.file(binaryPath)
+	want := files.Version + ", " + files.Binary.SHA256
+	switch {
+	case err != nil:
+		return nil, err
+	case have.Absent:
+		return change(binaryPath, "absent", want), nil
+	case have.SHA256 != files.Binary.SHA256:
+		return change(binaryPath, "another one, "+have.SHA256, want), nil
+	case have.Mode != 0o755 || have.UID != 0:
+		return change(binaryPath, fmt.Sprintf("%s of user %d", have.Mode, have.UID), "mode 0755 of root"), nil
+	}
+	return nil, nil
+}
+
+func uploadBinary(ctx context.Context, h *hands) error {
+	files, err := h.release(ctx)
+	if err != nil {
+		return err
+	}
+	return h.upload(ctx, files.Binary, binaryPath, 0o755)
+}
+
+// checkImages goes by the size: to read hundreds of megabytes at each run would
+// tell no more, because they arrived with their checksum.
+func checkImages(ctx context.Context, v *view) ([]converge.Change, error) {
+	files, err := v.release(ctx)
+	if err != nil || files.Images.Path == "" {
+		return nil, err
+	}
+	now, err := v.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have, err := now.file(imagesPath(files.Arch))
+	switch {
+	case err != nil:
+		return nil, err
+	case have.Absent:
+		return change(imagesPath(files.Arch), "absent", files.Images.Name+" of "+files.Version), nil
+	case files.Images.Size != 0 && have.Size != files.Images.Size:
+		return change(imagesPath(files.Arch), fmt.Sprintf("%d bytes", have.Size), fmt.Sprintf("%d bytes", files.Images.Size)), nil
+	}
+	return nil, nil
+}
+
+func uploadImages(ctx context.Context, h *hands) error {
+	files, err := h.release(ctx)
+	if err != nil {
+		return err
+	}
+	return h.upload(ctx, files.Images, imagesPath(files.Arch), 0o600)
+}
+
+func (h *hands) upload(ctx context.Context, f release.File, path string, mode fs.FileMode) error {
+	defer h.forget()
+	told := int64(-1)
+	return h.host.Upload(ctx, machine.Upload{
+		Path: path, Mode: mode, Size: f.Size, SHA256: f.SHA256,
+		Open: func() (io.ReadCloser, error) { return os.Open(f.Path) },
+		Progress: func(sent int64) {
+			if sent/mebibyte == told && sent < f.Size {
+				return
+			}
+			told = sent / mebibyte
+			converge.Waiting(ctx, fmt.Sprintf("%s to arrive (%d of %d MiB)", f.Name, told, (f.Size+mebibyte-1)/mebibyte), "")
+		},
+	})
+}
+
+// checkSpace wants room for what is still to come: the upload, the copy in its
+// place, and what K3s unpacks of it.
+func checkSpace(ctx context.Context, v *view) ([]converge.Change, error) {
+	files, err := v.release(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := v.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	missing, err := now.missing(files)
+	if err != nil || missing == 0 {
+		return nil, err
+	}
+	const unpacked, reserve = 4, 1 << 30
+	room, ok := now.Spaces[dataDir]
+	if !ok || room.Err != "" {
+		return nil, fmt.Errorf("free space of %s: %w: %s", dataDir, errNotTold, room.Err)
+	}
+	if need := unpacked*missing + reserve; room.Free < need {
+		return change("free space at "+dataDir, fmt.Sprintf("%d MiB", room.Free/mebibyte), fmt.Sprintf("%d MiB", need/mebibyte)), nil
+	}
+	return nil, nil
+}
+
+// missing is the size of the release's files that are not on the node.
+func (s *seen) missing(files release.Files) (int64, error) {
+	var bytes int64
+	for path, f := range map[string]release.File{binaryPath: files.Binary, imagesPath(files.Arch): files.Images} {
+		have, err := s.file(path)
+		if err != nil {
+			return 0, err
+		}
+		if have.Absent || have.Size != f.Size {
+			bytes += f.Size
+		}
+	}
+	return bytes, nil
+}
+
+func refuseSpace(_ context.Context, h *hands) error {
+	return machine.WithHint(fmt.Errorf("%s has no room for K3s and its images", h.node.Name),
+		"enlarge its disk (nodes[].disk), or remove what you do not need: `sudo du -xh --max-depth=2 / | sort -h` on %s shows what is large", h.node.Name)
+}

@@ -1,0 +1,266 @@
+package k3s
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/cluster"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
+)
+
+// marker tells with what K3s was last started. It is written after the start:
+// a run that ends in between makes one start too many, never one too few.
+type marker struct {
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"` // of all that takes a restart to be noticed
+}
+
+// marker returns that of the last start; it is empty before the first.
+func (s *seen) marker() (marker, error) {
+	var m marker
+	f, err := s.file(markerPath)
+	if err != nil || f.Absent {
+		return m, err
+	}
+	if err := json.Unmarshal(f.Content, &m); err != nil {
+		return marker{SHA256: "unreadable"}, nil // somebody's: it is written anew
+	}
+	return m, nil
+}
+
+// wantedMarker is that of a start with what the node shall have.
+func (v *view) wantedMarker(ctx context.Context) (marker, error) {
+	files, err := v.release(ctx)
+	if err != nil {
+		return marker{}, err
+	}
+	s, err := v.settings(ctx)
+	if err != nil {
+		return marker{}, err
+	}
+	config, err := s.file()
+	if err != nil {
+		return marker{}, err
+	}
+	unit, err := v.unit()
+	if err != nil {
+		return marker{}, err
+	}
+	policies, err := v.policies()
+	if err != nil {
+		return marker{}, err
+	}
+	all := files.Binary.SHA256
+	for _, f := range append(policies, config, unit) {
+		all += "\n" + sum(f.Content)
+	}
+	return marker{files.Version, sum([]byte(all))}, nil
+}
+
+func checkRunning(ctx context.Context, v *view) ([]converge.Change, error) {
+	want, err := v.wantedMarker(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, err := v.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := now.unit(unitOf(v.node.Role))
+	if err != nil {
+		return nil, err
+	}
+	have, err := now.marker()
+	if err != nil {
+		return nil, err
+	}
+	var out []converge.Change
+	if u.Active != "active" {
+		out = append(out, converge.Change{ID: unitOf(v.node.Role), Have: u.Active, Want: "active"})
+	}
+	if u.File != "enabled" {
+		out = append(out, converge.Change{ID: unitOf(v.node.Role) + " at boot", Have: orNone(u.File), Want: "enabled"})
+	}
+	if have != want {
+		out = append(out, converge.Change{ID: "started", Have: startedWith(have, want), Want: "with " + want.Version + " and these files"})
+	}
+	return out, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func startedWith(have, want marker) string {
+	switch {
+	case have.SHA256 == "":
+		return "never"
+	case have.Version == want.Version:
+		return "with other files"
+	}
+	return "with " + orNone(have.Version)
+}
+
+// start starts K3s, or starts it anew if it runs with other files than these.
+func start(ctx context.Context, h *hands) error {
+	want, err := h.wantedMarker(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := h.seen(ctx)
+	if err != nil {
+		return err
+	}
+	u, err := now.unit(unitOf(h.node.Role))
+	if err != nil {
+		return err
+	}
+	have, err := now.marker()
+	if err != nil {
+		return err
+	}
+	if u.Active == "active" || h.node.Role == inventory.Server {
+		leave, err := h.takeTurn(ctx)
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
+	if err := h.launch(ctx, u, have != want); err != nil {
+		return err
+	}
+	if err := h.waitActive(ctx, u, have != want); err != nil {
+		return err
+	}
+	if have != want {
+		if err := h.note(ctx, want); err != nil {
+			return err
+		}
+	}
+	return waitReady(ctx, h)
+}
+
+// takeTurn makes nodes that run go down one after the other.
+func (h *hands) takeTurn(ctx context.Context) (leave func(), err error) {
+	select {
+	case h.turn <- struct{}{}:
+		return func() { <-h.turn }, nil
+	default:
+	}
+	converge.Waiting(ctx, "another node to be ready again", "")
+	select {
+	case h.turn <- struct{}{}:
+		return func() { <-h.turn }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// launch does not wait: systemctl would say nothing until K3s has joined.
+func (h *hands) launch(ctx context.Context, u look.Unit, anew bool) error {
+	name := unitOf(h.node.Role)
+	if anew || u.Reload || u.Load != "loaded" {
+		if err := h.run(ctx, "systemctl", "daemon-reload"); err != nil {
+			return err
+		}
+	}
+	if u.File != "enabled" {
+		if err := h.run(ctx, "systemctl", "enable", name); err != nil {
+			return err
+		}
+	}
+	switch {
+	case anew:
+		return h.run(ctx, "systemctl", "restart", "--no-block", name)
+	case u.Active != "active" && u.Active != "activating":
+		return h.run(ctx, "systemctl", "start", "--no-block", name)
+	}
+	return nil
+}
+
+// The times that K3s is given. An agent unpacks its images, and waits for its
+// server, before it says that it runs.
+const (
+	startLimit = 10 * time.Minute
+	readyLimit = 5 * time.Minute
+)
+
+// waitActive waits until K3s says that it runs: another process than before,
+// if it was to be started anew.
+func (h *hands) waitActive(ctx context.Context, before look.Unit, anew bool) error {
+	defer h.forget()
+	name := unitOf(h.node.Role)
+	return h.watch(ctx, name+" to run", startLimit, func(ctx context.Context) (progress, error) {
+		now, err := h.ask(ctx, look.Request{Units: []string{name}})
+		if err != nil {
+			return progress{}, err
+		}
+		u, err := now.unit(name)
+		old := anew && u.MainPID == before.MainPID && before.MainPID != 0
+		return progress{ok: u.Active == "active" && !old, state: u.Active, ends: u.Active == "failed" || u.Restarts > 0}, err
+	})
+}
+
+// note writes the marker.
+func (h *hands) note(ctx context.Context, m marker) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", markerPath, err)
+	}
+	if err := h.folder(ctx, path.Dir(markerPath), "0700"); err != nil {
+		return err
+	}
+	return h.write(ctx, machine.File{Path: markerPath, Content: append(text, '\n'), Mode: 0o600})
+}
+
+func checkReady(ctx context.Context, v *view) ([]converge.Change, error) {
+	files, err := v.release(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n, err := v.object(ctx)
+	switch {
+	case cluster.NotFound(err):
+		return change("node", "not in the cluster", "Ready"), nil
+	case err != nil:
+		return nil, machine.WithHint(err, "see `sudo systemctl status %s` on %s", unitOf(v.first.node.Role), v.first.node.Name)
+	}
+	if ok, why := n.ready(); !ok {
+		return change("node", why, "Ready"), nil
+	}
+	if have := n.Status.NodeInfo.KubeletVersion; have != files.Version {
+		return change("version", have, files.Version), nil
+	}
+	return nil, nil
+}
+
+// waitReady waits until the cluster says that the node is ready, with the
+// version that was started.
+func waitReady(ctx context.Context, h *hands) error {
+	const patience = time.Minute // a kubelet tells its version when it starts
+	begun := h.Now()
+	return h.watch(ctx, h.node.Name+" to be Ready", readyLimit, func(ctx context.Context) (progress, error) {
+		left, err := checkReady(ctx, h.view)
+		switch {
+		case cluster.Away(err):
+			return progress{state: "the API does not answer"}, nil
+		case err != nil:
+			return progress{}, err
+		case len(left) == 0:
+			return progress{ok: true}, nil
+		case left[0].ID == "version" && h.Now().Sub(begun) > patience:
+			return progress{}, machine.WithHint(fmt.Errorf("K3s calls itself %s, not %s", left[0].Have, left[0].Want),
+				"k3s.version and the binary do not belong together: see k3s.binary and k3s.bundle")
+		}
+		return progress{state: left[0].Have}, nil
+	})
+}
