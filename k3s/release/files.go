@@ -6,6 +6,8 @@ type Files struct {
 	// Binary is the program. Images are the container images for nodes
 	// without internet; their Path is empty if there are none.
 	Binary, Images File
+	// SumsFrom names whose checksums the files were held against.
+	SumsFrom string
 }
 
 // File is a file on the operator's machine, or one that would be fetched.
@@ -14,4 +16,11 @@ type File struct {
 	Path   string // where it is, or will be
 	SHA256 string // hexadecimal
 	Size   int64  // bytes; 0 if it is not known before the download
+}
+
+// Missing is a file that has to be downloaded.
+type Missing struct {
+	File
+	URL  string
+	Have int64 // bytes that an earlier download left
 }
