@@ -87,14 +87,19 @@ func (d directive) check() []fault {
 	case kind != takesNothing && kind != takesSandbox && len(d.values) == 0:
 		return []fault{{d.name + " has no value", "write 'none' to forbid all, or take it out"}}
 	}
+	wrong := d.checkValues(kind)
+	if len(d.values) > 1 && slices.ContainsFunc(d.values, isNone) {
+		wrong = append(wrong, fault{d.name + ": 'none' stands beside other sources, and is passed over", "keep 'none' alone, or take it out"})
+	}
+	return wrong
+}
+
+func (d directive) checkValues(kind string) []fault {
 	var wrong []fault
 	for _, value := range d.values {
 		if bad := checkValue(kind, value); bad != nil {
 			wrong = append(wrong, fault{d.name + ": " + bad.message, bad.hint})
 		}
-	}
-	if (kind == takesSources || kind == takesAncestors) && len(d.values) > 1 && slices.ContainsFunc(d.values, isNone) {
-		wrong = append(wrong, fault{d.name + ": 'none' stands beside other sources, and is passed over", "keep 'none' alone, or take it out"})
 	}
 	return wrong
 }

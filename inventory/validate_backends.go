@@ -76,15 +76,9 @@ func checkBackend(c Cluster, to netip.AddrPort) *fault {
 	switch {
 	case a.Is4In6():
 		return &fault{"an IPv4 address in IPv6 form", "write " + netip.AddrPortFrom(a.Unmap(), to.Port()).String()}
-	case a.IsLoopback():
-		return &fault{"a loopback address, which on the nodes is the node itself", hint}
-	case a.IsUnspecified():
-		return &fault{"no address of one server", hint}
-	case a.IsLinkLocalUnicast() || a.Zone() != "":
-		return &fault{"a link-local address, which Kubernetes does not accept", hint}
-	case a.IsMulticast():
-		return &fault{"a multicast address", hint}
-	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || isEdgeOf(c.Network.CIDR, a):
+	case specialUse(a) != "":
+		return &fault{specialUse(a), hint}
+	case isLimitOf(c.Network.CIDR, a):
 		return &fault{"a network's or broadcast address", hint}
 	case slices.ContainsFunc(c.Nodes, func(n Node) bool { return n.Address == a }) && slices.Contains(edgePorts(), to.Port()):
 		return &fault{"the edge itself: requests would go round in a circle", "name the server behind it"}
@@ -96,8 +90,25 @@ func checkBackend(c Cluster, to netip.AddrPort) *fault {
 	return nil
 }
 
-// isEdgeOf reports whether a is the first or the last address of a LAN.
-func isEdgeOf(cidr netip.Prefix, a netip.Addr) bool {
+// specialUse says which kind of address a is that no server has, or nothing.
+func specialUse(a netip.Addr) string {
+	switch {
+	case a.IsLoopback():
+		return "a loopback address, which on the nodes is the node itself"
+	case a.IsUnspecified():
+		return "no address of one server"
+	case a.IsLinkLocalUnicast() || a.Zone() != "":
+		return "a link-local address, which Kubernetes does not accept"
+	case a.IsMulticast():
+		return "a multicast address"
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "a network's or broadcast address"
+	}
+	return ""
+}
+
+// isLimitOf reports whether a is the first or the last address of a LAN.
+func isLimitOf(cidr netip.Prefix, a netip.Addr) bool {
 	return cidr.IsValid() && cidr.Addr().Is4() && (a == cidr.Masked().Addr() || a == broadcast(cidr))
 }
 

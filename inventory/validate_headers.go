@@ -91,7 +91,7 @@ func checkReferrer(policy string) *fault {
 	known := []string{"no-referrer", "no-referrer-when-downgrade", "origin", "origin-when-cross-origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "unsafe-url"}
 	// Several are allowed: browsers take the last one that they know.
 	for word := range strings.SplitSeq(policy, ",") {
-		word = strings.TrimSpace(word)
+		word = strings.Trim(word, " ")
 		if slices.Contains(known, word) {
 			continue
 		}
@@ -105,7 +105,7 @@ func checkReferrer(policy string) *fault {
 }
 
 // allowed is one who may use a feature.
-const allowed = `(\*|self|src|"https?://[^" ]+")`
+const allowed = `(\*|self|src|"https?://[!#-~]+")`
 
 var (
 	permissionForm = regexp.MustCompile(`^([a-z][a-z0-9-]*)=(` + allowed + `|\( *(` + allowed + `( +` + allowed + `)*)? *\))$`)
@@ -122,7 +122,7 @@ func checkPermissions(policy string) *fault {
 	}
 	seen := map[string]bool{}
 	for part := range strings.SplitSeq(policy, ",") {
-		m := permissionForm.FindStringSubmatch(strings.TrimSpace(part))
+		m := permissionForm.FindStringSubmatch(strings.Trim(part, " "))
 		if m == nil {
 			return &fault{"not a permissions policy", hint}
 		}

@@ -130,6 +130,16 @@ func TestServicesOfTheSameNameOrHost(t *testing.T) {
 	f.expect()
 }
 
+func TestWordHints(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{"pubic": `did you mean "public"?`, "everybody": "write one of these, or leave it out for the default"} {
+		f := newFindings("git.yaml")
+		if f.checkWord("expose", word, "lan", "public") || f.problems[0].Hint != want {
+			t.Errorf("%s: %+v", word, f.problems)
+		}
+	}
+}
+
 func TestServicesNeedK3s(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "existing.yaml")
