@@ -34,6 +34,9 @@ func Merge(existing, ours []byte, use bool) ([]byte, error) {
 
 func merge(existing, ours []byte, use bool) ([]byte, error) {
 	from, err := root(ours)
+	if err == nil && from == nil {
+		err = errors.New("there is nothing to merge into it")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,28 +44,11 @@ func merge(existing, ours []byte, use bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if from == nil {
-		return nil, errors.New("there is nothing to merge into it")
-	}
 	if file == nil {
 		return append(comments(existing), ours...), nil
 	}
-	to := file.Content[0]
-	if len(to.Content) == 0 {
-		to.Style = 0 // {} grows in the usual style
-	}
-	for _, key := range []string{"apiVersion", "kind"} {
-		if field(to, key) == nil {
-			setField(to, key, likeIts(to, field(from.Content[0], key)))
-		}
-	}
-	for _, s := range sections() {
-		if err := mergeSection(to, from.Content[0], s[0], s[1]); err != nil {
-			return nil, err
-		}
-	}
-	if current := field(to, "current-context"); use || current == nil || current.Value == "" {
-		setField(to, "current-context", likeIts(to, field(from.Content[0], "current-context")))
+	if err := mergeInto(file.Content[0], from.Content[0], use); err != nil {
+		return nil, err
 	}
 	out, err := encode(file)
 	if err != nil {
@@ -72,6 +58,26 @@ func merge(existing, ours []byte, use bool) ([]byte, error) {
 		return existing, err
 	}
 	return out, nil
+}
+
+func mergeInto(to, from *yaml.Node, use bool) error {
+	if len(to.Content) == 0 {
+		to.Style = 0 // {} grows in the usual style
+	}
+	for _, key := range []string{"apiVersion", "kind"} {
+		if field(to, key) == nil {
+			setField(to, key, likeIts(to, field(from, key)))
+		}
+	}
+	for _, s := range sections() {
+		if err := mergeSection(to, from, s[0], s[1]); err != nil {
+			return err
+		}
+	}
+	if current := field(to, "current-context"); use || current == nil || current.Value == "" {
+		setField(to, "current-context", likeIts(to, field(from, "current-context")))
+	}
+	return nil
 }
 
 // root reads one kubeconfig; it is nil for a file without any content.
