@@ -1,6 +1,9 @@
 package k3s
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // cause is a reason for which K3s does not come up.
 type cause struct {
@@ -17,7 +20,10 @@ const passwordRejected = "the cluster knows another machine by this name"
 
 // causes are what the journal tells. The first that matches is taken: the more
 // particular come first.
-func causes() []cause {
+func causes() []cause { return append(joinCauses(), hostCauses()...) }
+
+// joinCauses lie in the cluster that the node is to join.
+func joinCauses() []cause {
 	return []cause{
 		{
 			what:    passwordRejected,
@@ -61,6 +67,18 @@ func causes() []cause {
 			phrases: []string{"critical configuration"},
 			source:  "k3s pkg/cluster",
 		},
+		{
+			what:    "etcd takes one new member at a time",
+			hint:    "wait for the other server to join, and run `k3sedge up` again",
+			phrases: []string{"too many learner members in cluster"},
+			source:  "etcd server/etcdserver",
+		},
+	}
+}
+
+// hostCauses lie in the node itself.
+func hostCauses() []cause {
+	return []cause{
 		{
 			what:    "the kernel is not set as protect-kernel-defaults demands",
 			hint:    "run `k3sedge harden`, which sets it",
@@ -115,12 +133,6 @@ func causes() []cause {
 			phrases: []string{"killed by the OOM killer", "Out of memory: Killed process"},
 			source:  "systemd, Linux",
 		},
-		{
-			what:    "etcd takes one new member at a time",
-			hint:    "wait for the other server to join, and run `k3sedge up` again",
-			phrases: []string{"too many learner members in cluster"},
-			source:  "etcd server/etcdserver",
-		},
 	}
 }
 
@@ -128,12 +140,19 @@ func causes() []cause {
 func journalCause(lines []string) (cause, string) {
 	for _, c := range causes() {
 		for _, phrase := range c.phrases {
-			for i := len(lines) - 1; i >= 0; i-- {
-				if strings.Contains(strings.ToLower(lines[i]), strings.ToLower(phrase)) {
-					return c, lines[i]
-				}
+			if line := lastWith(lines, phrase); line != "" {
+				return c, line
 			}
 		}
 	}
 	return cause{}, ""
+}
+
+func lastWith(lines []string, phrase string) string {
+	for _, line := range slices.Backward(lines) {
+		if strings.Contains(strings.ToLower(line), strings.ToLower(phrase)) {
+			return line
+		}
+	}
+	return ""
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
-	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
@@ -86,6 +85,9 @@ func checkRunning(ctx context.Context, v *view) ([]converge.Change, error) {
 	}
 	if u.File != "enabled" {
 		out = append(out, converge.Change{ID: unitOf(v.node.Role) + " at boot", Have: orNone(u.File), Want: "enabled"})
+	}
+	if u.Reload {
+		out = append(out, converge.Change{ID: unitOf(v.node.Role) + " in systemd", Have: "an older file", Want: "this one"})
 	}
 	if have != want {
 		out = append(out, converge.Change{ID: "started", Have: startedWith(have, want), Want: "with " + want.Version + " and these files"})
@@ -187,12 +189,9 @@ func (h *hands) launch(ctx context.Context, u look.Unit, anew bool) error {
 	return nil
 }
 
-// The times that K3s is given. An agent unpacks its images, and waits for its
-// server, before it says that it runs.
-const (
-	startLimit = 10 * time.Minute
-	readyLimit = 5 * time.Minute
-)
+// startLimit is the time until K3s says that it runs. An agent unpacks its
+// images before, and waits for its server.
+const startLimit = 10 * time.Minute
 
 // waitActive waits until K3s says that it runs: another process than before,
 // if it was to be started anew.
@@ -220,47 +219,4 @@ func (h *hands) note(ctx context.Context, m marker) error {
 		return err
 	}
 	return h.write(ctx, machine.File{Path: markerPath, Content: append(text, '\n'), Mode: 0o600})
-}
-
-func checkReady(ctx context.Context, v *view) ([]converge.Change, error) {
-	files, err := v.release(ctx)
-	if err != nil {
-		return nil, err
-	}
-	n, err := v.object(ctx)
-	switch {
-	case cluster.NotFound(err):
-		return change("node", "not in the cluster", "Ready"), nil
-	case err != nil:
-		return nil, machine.WithHint(err, "see `sudo systemctl status %s` on %s", unitOf(v.first.node.Role), v.first.node.Name)
-	}
-	if ok, why := n.ready(); !ok {
-		return change("node", why, "Ready"), nil
-	}
-	if have := n.Status.NodeInfo.KubeletVersion; have != files.Version {
-		return change("version", have, files.Version), nil
-	}
-	return nil, nil
-}
-
-// waitReady waits until the cluster says that the node is ready, with the
-// version that was started.
-func waitReady(ctx context.Context, h *hands) error {
-	const patience = time.Minute // a kubelet tells its version when it starts
-	begun := h.Now()
-	return h.watch(ctx, h.node.Name+" to be Ready", readyLimit, func(ctx context.Context) (progress, error) {
-		left, err := checkReady(ctx, h.view)
-		switch {
-		case cluster.Away(err):
-			return progress{state: "the API does not answer"}, nil
-		case err != nil:
-			return progress{}, err
-		case len(left) == 0:
-			return progress{ok: true}, nil
-		case left[0].ID == "version" && h.Now().Sub(begun) > patience:
-			return progress{}, machine.WithHint(fmt.Errorf("K3s calls itself %s, not %s", left[0].Have, left[0].Want),
-				"k3s.version and the binary do not belong together: see k3s.binary and k3s.bundle")
-		}
-		return progress{state: left[0].Have}, nil
-	})
 }

@@ -185,7 +185,7 @@ func settingsDiffer(have, want []byte) []converge.Change {
 			continue
 		}
 		if a == b {
-			a = "another " + a
+			a = "another one"
 		}
 		out = append(out, converge.Change{ID: key, Have: a, Want: b})
 	}

@@ -1,0 +1,212 @@
+package k3s
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/testinfra/fakehost"
+)
+
+// inBubble runs a test whose waits take no time.
+func inBubble(t *testing.T, f func(t *testing.T)) {
+	t.Parallel()
+	synctest.Test(t, f)
+}
+
+func TestASecondRunDoesNothing(t *testing.T) {
+	for name, roles := range map[string][]inventory.Role{
+		"one node":                nil,
+		"server and agent":        {inventory.Agent},
+		"three servers, an agent": {inventory.Server, inventory.Server, inventory.Agent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, roles...)
+				w.mustUp()
+				w.forget()
+				writes := len(w.kube.Writes())
+				if r := w.mustUp(); r.Changed != 0 || len(w.changes()) != 0 || len(w.kube.Writes()) != writes {
+					t.Errorf("%+v: %q", r, w.changes())
+				}
+				if r, err := w.plan(); err != nil || r.Differs+r.Pending+r.Unknown != 0 || r.Holds == 0 {
+					t.Errorf("plan: %+v, %v\n%s", r, err, w.log.text())
+				}
+			})
+		})
+	}
+}
+
+// Every step sees on bare machines that there is something to do, and none
+// that needs no work on them passes for the lack of a look.
+func TestEveryStepDiffersOnABareMachine(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Agent)
+		r, err := w.plan()
+		if err != nil || r.Unknown != 0 || len(w.changes()) != 0 {
+			t.Fatalf("%+v, %v\n%s", r, err, w.log.text())
+		}
+		ends := map[string]converge.Kind{}
+		for _, e := range w.log.events {
+			if e.Subject == "edge-1" {
+				ends[e.Step] = e.Kind
+			}
+		}
+		want := map[string]converge.Kind{}
+		for _, s := range slices.Concat(fileSteps()[:6], nodeSteps(), overlaySteps()) {
+			want[s.ID()] = converge.StepDiffers
+		}
+		for _, id := range []string{"k3s/role", "k3s/clock", "k3s/version", "k3s/ports", "k3s/kernel", "k3s/space"} {
+			want[id] = converge.StepHolds
+		}
+		want["k3s/binary"], want["k3s/images"] = converge.StepDiffers, converge.StepDiffers
+		want["k3s/ready"], want["k3s/overlay"] = converge.StepPending, converge.StepPending // there is no API yet
+		for id, kind := range want {
+			if ends[id] != kind {
+				t.Errorf("%s: %s, wanted %s", id, ends[id], kind)
+			}
+		}
+		if strings.Contains(w.log.text(), "edge-2 k3s/config step-holds") {
+			t.Error("an agent without a server has its settings")
+		}
+	})
+}
+
+func TestAMachineThatIsNotThereIsNoMachineWithoutK3s(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Agent)
+		w.hosts["edge-2"].Edit(func(s *fakehost.State) { s.Down = &machine.UnreachableError{State: machine.NoRoute} })
+		r, err := w.plan()
+		if err != nil || r.Unknown == 0 || strings.Contains(w.log.text(), "edge-2 k3s/binary step-differs") {
+			t.Errorf("%+v, %v\n%s", r, err, w.log.text())
+		}
+		if _, err := w.up(); machine.StateOf(err) != machine.NoRoute {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A run that is killed before any one change leaves what the next run needs.
+func TestKilledBeforeEachChange(t *testing.T) {
+	t.Parallel()
+	killed := errors.New("killed")
+	for _, node := range []string{"edge-1", "edge-2"} {
+		for n, again := 1, true; again; n++ {
+			again = false
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, inventory.Agent)
+				h := w.hosts[node]
+				h.Fault = func(tried int, _ string) error {
+					if tried == n {
+						again = true
+						return killed
+					}
+					return nil
+				}
+				_, err := w.up()
+				if again != errors.Is(err, killed) {
+					t.Fatalf("%s, change %d: %v", node, n, err)
+				}
+				before := w.token("edge-1")
+				h.Fault = nil
+				w.mustUp()
+				if after := w.token("edge-1"); before != "" && after != before {
+					t.Errorf("%s, change %d: the token was changed", node, n)
+				}
+				w.forget()
+				if r := w.mustUp(); r.Changed != 0 || len(w.changes()) != 0 {
+					t.Errorf("%s, change %d: then %q", node, n, w.changes())
+				}
+			})
+		}
+	}
+}
+
+// token is the short token in the node's config.yaml, or "".
+func (w *world) token(name string) string {
+	var s settings
+	if err := yaml.Unmarshal(w.hosts[name].State().Files[configPath].Content, &s); err != nil {
+		w.t.Error(err)
+	}
+	return string(s.Token)
+}
+
+func TestNothingRestartsUnlessAHashChanged(t *testing.T) {
+	restart := func(name string) string {
+		unit := map[string]string{"edge-1": serverUnit, "edge-2": agentUnit}[name]
+		return name + ": run systemctl restart --no-block " + unit
+	}
+	for name, tc := range map[string]struct {
+		change func(w *world)
+		want   []string // restarts
+	}{
+		"a name in the certificate": {func(w *world) { w.c.Cluster.K3s.TLSSANs = nil }, []string{restart("edge-1")}},
+		"the policy was edited": {func(w *world) {
+			w.hosts["edge-1"].Edit(func(s *fakehost.State) { s.Put(psaPath, []byte("{}"), 0o600) })
+		}, nil},
+		"a manifest": {func(w *world) { w.c.Manifests[0].Content = []byte("kind: Other\n") }, nil},
+		"the unit of the agent was edited": {func(w *world) {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) {
+				s.Put(unitDir+"/"+agentUnit, []byte("[Unit]"), 0o644)
+				u := s.Units[agentUnit]
+				u.Reload = true
+				s.Units[agentUnit] = u
+			})
+		}, nil},
+		"another binary": {func(w *world) { w.useRelease("v1.36.0+k3s1", "newer") }, []string{restart("edge-1"), restart("edge-2")}},
+		"the marker is lost": {func(w *world) {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) { delete(s.Files, markerPath) })
+		}, []string{restart("edge-2")}},
+		"K3s was stopped": {func(w *world) {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) { s.Units[agentUnit] = fakehost.Stopped() })
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				w := newWorld(t, inventory.Agent)
+				w.mustUp()
+				w.forget()
+				tc.change(w)
+				if r := w.mustUp(); r.Changed == 0 {
+					t.Errorf("nothing was changed: %+v", r)
+				}
+				got := slices.DeleteFunc(w.changes(), func(c string) bool { return !strings.Contains(c, " restart ") })
+				if !slices.Equal(got, tc.want) {
+					t.Errorf("restarts %q, wanted %q, of %q", got, tc.want, w.changes())
+				}
+			})
+		})
+	}
+}
+
+// Nodes that run go down one after the other, servers first.
+func TestAnUpgradeTakesOneNodeAfterTheOther(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Server, inventory.Server, inventory.Agent, inventory.Agent)
+		w.mustUp()
+		var order []string
+		w.started = func(name string) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			order = append(order, name)
+			return nil
+		}
+		w.useRelease("v1.36.0+k3s1", "newer")
+		w.mustUp()
+		if len(order) != 5 || order[0] != "edge-1" {
+			t.Fatalf("order %q", order)
+		}
+		slices.Sort(order[1:3])
+		slices.Sort(order[3:])
+		if want := []string{"edge-1", "edge-2", "edge-3", "edge-4", "edge-5"}; !slices.Equal(order, want) {
+			t.Errorf("order %q", order)
+		}
+	})
+}
