@@ -131,11 +131,16 @@ func (h helmChart) failed() string {
 // ChartOnCluster returns the chart that the cluster's own HelmChart names.
 // While K3s has not deployed it, cluster.NotFound holds for the error.
 func ChartOnCluster(ctx context.Context, r cluster.Reader) (Chart, error) {
-	h, err := get[helmChart](ctx, r, chartPath)
-	if err != nil {
-		return Chart{}, fmt.Errorf("read the HelmChart of Traefik: %w", err)
+	_, chart, err := lookAtChart(ctx, r)
+	return chart, err
+}
+
+func lookAtChart(ctx context.Context, r cluster.Reader) (h helmChart, chart Chart, err error) {
+	if h, err = get[helmChart](ctx, r, chartPath); err != nil {
+		return h, chart, fmt.Errorf("read the HelmChart of Traefik: %w", err)
 	}
-	return ChartOf(h.Spec.Chart)
+	chart, err = ChartOf(h.Spec.Chart)
+	return h, chart, err
 }
 
 // get reads one document of the API.

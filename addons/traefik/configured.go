@@ -67,11 +67,7 @@ func (s configured) Apply(ctx context.Context, api cluster.API) error {
 // compare renders the configuration for the cluster's chart. Where it is not
 // what is there, the chart must have accepted it.
 func (s configured) compare(ctx context.Context, r cluster.Reader) (want object.HelmChartConfig, _ []converge.Change, _ error) {
-	h, err := get[helmChart](ctx, r, chartPath)
-	if err != nil {
-		return want, nil, fmt.Errorf("read the HelmChart of Traefik: %w", err)
-	}
-	chart, err := ChartOf(h.Spec.Chart)
+	h, chart, err := lookAtChart(ctx, r)
 	if err != nil {
 		return want, nil, err
 	}

@@ -2,6 +2,7 @@ package traefik
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -88,6 +89,18 @@ func TestConfiguredRewritesForTheClustersChart(t *testing.T) {
 	if ids["ports.web.port"] || ids["hostNetwork"] {
 		t.Errorf("what is the same is among the changes: %v", slices.Sorted(maps.Keys(ids)))
 	}
+	if got, err := apply(t, s, configured{tunnelled()}); err != nil || got.Changed != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// K3s' own values are part of what the chart is judged with.
+func TestConfiguredValidatesWithK3sValues(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.deploy(t, "39.0.7+lab1")
+	s.files["/static/charts/traefik-39.0.7+lab1.tgz"] = fixtureChart(t, "39.0.7",
+		`{{ if not .Values.priorityClassName }}{{ fail "no class" }}{{ end }}`, fmt.Sprintf(workload, "$p.http"))
 	if got, err := apply(t, s, configured{tunnelled()}); err != nil || got.Changed != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -217,14 +217,18 @@ func storedRelease(t testing.TB, description string, config map[string]any) []by
 }
 
 // daemon is the DaemonSet as Helm made it of the fixture chart, with ready
-// pods on so many of two nodes.
-func (s *site) daemon(t *testing.T, args []string, ready int) {
+// pods on so many of two nodes. differing replaces parts of its status.
+func (s *site) daemon(t *testing.T, args []string, ready int, differing ...doc) {
 	t.Helper()
+	status := doc{"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": ready}
+	for _, d := range differing {
+		maps.Copy(status, d)
+	}
 	s.put(t, in("DaemonSet", "apps/v1", "traefik", doc{
 		"spec": doc{"template": doc{"spec": doc{"containers": []any{doc{
 			"name": "traefik", "image": "docker.io/rancher/mirrored-library-traefik:3.6.13", "args": args,
 		}}}}},
-		"status": doc{"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberReady": ready},
+		"status": status,
 	}))
 }
 

@@ -6,27 +6,26 @@ import (
 	"strings"
 )
 
-// Advisory is a fault of Traefik that a release mends.
+// Advisory is a fault of Traefik that concerns an edge like ours.
 type Advisory struct {
 	ID string
 	// Fixed are the first releases of each line 3.x without it, ascending. A
 	// line that is not named is mended if it is newer than the last one.
 	Fixed []string
-	What  string
 }
 
-// Advisories are the faults that concern an edge like ours.
+// Advisories are those that are known to this version of k3sedge.
 func Advisories() []Advisory {
 	return []Advisory{
-		{"CVE-2026-32695", []string{"3.6.12"}, "Kubernetes provider"},
-		{"CVE-2026-33433", []string{"3.6.12"}, "authentication headers"},
-		{"CVE-2026-41174", []string{"3.6.14"}, "a Chain reaches middlewares of other namespaces"},
-		{"traefik#13481", []string{"3.6.23", "3.7.7"}, "an EndpointSlice without a port stops all updates"},
-		{"CVE-2026-65602", []string{"3.6.23", "3.7.7"}, "an IngressRouteTCP reaches transports of other providers"},
-		{"CVE-2026-71325", []string{"3.6.25", "3.7.10"}, "see the advisory"},
-		{"GHSA-fgjj-px3w-67xx", []string{"3.6.25", "3.7.10"}, "see the advisory"},
-		{"CVE-2026-85596", []string{"3.7.11"}, "conflicting TLS options"},
-		{"CVE-2026-85597", []string{"3.7.11"}, "conflicting TLS options"},
+		{"CVE-2026-32695", []string{"3.6.12"}},
+		{"CVE-2026-33433", []string{"3.6.12"}},
+		{"CVE-2026-41174", []string{"3.6.14"}},          // a Chain reaches middlewares of other namespaces
+		{"traefik#13481", []string{"3.6.23", "3.7.7"}},  // an EndpointSlice without a port stops all updates
+		{"CVE-2026-65602", []string{"3.6.23", "3.7.7"}}, // an IngressRouteTCP reaches transports of other providers
+		{"CVE-2026-71325", []string{"3.6.25", "3.7.10"}},
+		{"GHSA-fgjj-px3w-67xx", []string{"3.6.25", "3.7.10"}},
+		{"CVE-2026-85596", []string{"3.7.11"}}, // conflicting TLS options
+		{"CVE-2026-85597", []string{"3.7.11"}}, // the same
 	}
 }
 

@@ -26,7 +26,7 @@ type Release struct {
 	Version     int    // Helm's revision, from 1
 	Status      string // deployed, failed, pending-upgrade …
 	Description string // Helm's own words, such as why it failed
-	secret, uid string
+	secret      string
 	config      map[string]any // the values it was given
 }
 
@@ -45,7 +45,6 @@ type secretList struct {
 	Items []struct {
 		Metadata struct {
 			Name   string            `json:"name"`
-			UID    string            `json:"uid"`
 			Labels map[string]string `json:"labels"`
 		} `json:"metadata"`
 		Type string            `json:"type"`
@@ -68,7 +67,7 @@ func releases(ctx context.Context, r cluster.Reader) ([]Release, error) {
 		if s.Type != "helm.sh/release.v1" || err != nil {
 			continue // not one of Helm's
 		}
-		out = append(out, Release{Version: version, Status: s.Metadata.Labels["status"], secret: s.Metadata.Name, uid: s.Metadata.UID})
+		out = append(out, Release{Version: version, Status: s.Metadata.Labels["status"], secret: s.Metadata.Name})
 		bodies[s.Metadata.Name] = s.Data["release"]
 	}
 	slices.SortFunc(out, func(a, b Release) int { return cmp.Compare(a.Version, b.Version) })

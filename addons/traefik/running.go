@@ -97,7 +97,7 @@ const (
 // comes back after that has a cause which only the user can mend.
 type mender struct {
 	api       cluster.API
-	cleared   string            // the UID of the newest failed release that was deleted
+	cleared   bool              // failed releases were deleted
 	restarted map[string]string // the UID of the pod that was deleted on a node
 }
 
@@ -114,15 +114,13 @@ func (m *mender) mend(ctx context.Context, state State, open []converge.Change) 
 // clear forgets failed releases. With failurePolicy abort they stay, and no
 // upgrade is tried on top of them. What is deployed, if anything is, stays.
 func (m *mender) clear(ctx context.Context, state State) error {
-	newest := state.Release
-	if newest.Status != "failed" || newest.uid == m.cleared {
+	if state.Release.Status != "failed" {
 		return nil
 	}
-	if m.cleared != "" {
-		return fmt.Errorf("%s, again after the failed one was cleared away", newest)
+	if m.cleared {
+		return fmt.Errorf("%s, again after the failed one was cleared away", state.Release)
 	}
-	m.cleared = newest.uid
-	converge.Waiting(ctx, fmt.Sprintf("a new try after %s", newest), "")
+	m.cleared = true
 	for i := len(state.open) - 1; i >= 0 && state.open[i].Status == "failed"; i-- {
 		if err := m.api.Delete(ctx, secretsPath+"/"+state.open[i].secret); err != nil {
 			return fmt.Errorf("clear away the failed release %d: %w", state.open[i].Version, err)

@@ -45,14 +45,11 @@ type Pod struct {
 // Look reads how Traefik stands. While K3s has not deployed its chart,
 // cluster.NotFound holds for the error.
 func Look(ctx context.Context, r cluster.Reader) (State, error) {
-	h, err := get[helmChart](ctx, r, chartPath)
+	h, chart, err := lookAtChart(ctx, r)
 	if err != nil {
-		return State{}, fmt.Errorf("read the HelmChart of Traefik: %w", err)
-	}
-	s := State{Failed: h.failed()}
-	if s.Chart, err = ChartOf(h.Spec.Chart); err != nil {
 		return State{}, err
 	}
+	s := State{Chart: chart, Failed: h.failed()}
 	if s.open, err = releases(ctx, r); err != nil {
 		return State{}, err
 	}
@@ -175,7 +172,7 @@ func lastWords(ctx context.Context, r cluster.Reader, doc podDoc) string {
 
 // String tells the state in one line, for somebody who waits.
 func (s State) String() string {
-	if s.Release.Status != "deployed" {
+	if s.Failed != "" || s.Release.Status != "deployed" {
 		return cmp.Or(s.Failed, s.Release.String())
 	}
 	var out strings.Builder
