@@ -3,6 +3,7 @@ package helm
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -100,3 +101,10 @@ func (c Chart) releaseNamespace() string {
 }
 
 func (c Chart) jobName() string { return "helm-install-" + c.Name }
+
+// DeepCopyObject makes a Chart what an event can be about.
+func (c *Chart) DeepCopyObject() runtime.Object {
+	out := *c
+	c.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
+	return &out
+}
