@@ -79,13 +79,22 @@ func (it *item) merge(sent map[string]any, who owner, c *call) error {
 	it.owners[who] = wanted
 	for path := range wanted {
 		keys := strings.Split(path, joint)
+		value, _ := lookup(sent, keys...)
+		if empty, ok := value.(map[string]any); ok && len(empty) == 0 && it.hasMap(keys) {
+			continue // to own a map is not to own what is in it
+		}
 		if !same(it.object, sent, path) {
 			it.take(path, who)
 		}
-		value, _ := lookup(sent, keys...)
 		set(it.object, cloneValue(value), keys...)
 	}
 	return nil
+}
+
+func (it *item) hasMap(keys []string) bool {
+	have, _ := lookup(it.object, keys...)
+	_, ok := have.(map[string]any)
+	return ok
 }
 
 // sent is the object in the request, if it may be applied at all.
