@@ -12,6 +12,7 @@ import (
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
 	"github.com/k3sedge/k3sedge/testinfra/fakehost"
 )
 
@@ -32,6 +33,9 @@ func TestASecondRunDoesNothing(t *testing.T) {
 				w := newWorld(t, roles...)
 				w.mustUp()
 				w.forget()
+				for _, h := range w.hosts {
+					h.Edit(func(s *fakehost.State) { s.Spaces[dataDir] = look.Space{Free: 300 * mebibyte} }) // nothing is to come
+				}
 				writes := len(w.kube.Writes())
 				if r := w.mustUp(); r.Changed != 0 || len(w.changes()) != 0 || len(w.kube.Writes()) != writes {
 					t.Errorf("%+v: %q", r, w.changes())

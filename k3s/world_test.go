@@ -1,6 +1,7 @@
 package k3s
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -38,10 +39,11 @@ type world struct {
 	kube  *fakekube.Kube
 	log   eventLog
 
-	mu      sync.Mutex
-	away    bool                    // the API does not answer
-	started func(name string) error // instead of what a start does
-	pid     int
+	mu       sync.Mutex
+	away     bool                    // the API does not answer
+	started  func(name string) error // its error is what K3s ends with
+	reported string                  // the version that kubelets report, if another
+	pid      int
 }
 
 // newWorld has hardened machines: edge-1 is the server, others as named in roles.
@@ -100,7 +102,9 @@ func (w *world) host(n inventory.Node, i int) *fakehost.Host {
 		}
 		s.Dials["10.77.0.11:6443"] = look.DialAnswer{Outcome: look.Answered}
 	})
-	h.OnRun = func(s *fakehost.State, c machine.Command) (machine.Output, error) { return machine.Output{}, w.run(n, i, s, c) }
+	h.OnRun = func(s *fakehost.State, c machine.Command) (machine.Output, error) {
+		return machine.Output{}, w.run(n, i, s, c)
+	}
 	return h
 }
 
@@ -165,7 +169,7 @@ func (w *world) start(n inventory.Node, i int, s *fakehost.State) error {
 	w.mu.Lock()
 	w.away = false
 	w.mu.Unlock()
-	return w.kube.Put("kubelet", nodeJSON(n.Name, i, true, files.Version))
+	return w.kube.Put("kubelet", nodeJSON(n.Name, i, true, cmp.Or(w.reported, files.Version)))
 }
 
 func fullForm(user string, t secret) []byte {
