@@ -62,13 +62,7 @@ func (it *item) merge(sent map[string]any, who owner, c *call) error {
 		it.owners[who] = fields{}
 	}
 	wanted := leaves(sent)
-	var conflicts []string
-	for _, path := range slices.Sorted(maps.Keys(wanted)) {
-		if others := it.othersOwn(path, who); !same(it.object, sent, path) && len(others) > 0 && !c.force {
-			conflicts = append(conflicts, fmt.Sprintf("conflict with %q: .%s", others[0], strings.ReplaceAll(path, joint, ".")))
-		}
-	}
-	if len(conflicts) > 0 {
+	if conflicts := it.conflicts(sent, who); len(conflicts) > 0 && !c.force {
 		return c.refuse(http.StatusConflict, "Conflict", fmt.Sprintf("Apply failed with %d conflict(s): %s", len(conflicts), strings.Join(conflicts, "; ")))
 	}
 	for path := range it.owners[who] {
@@ -89,6 +83,17 @@ func (it *item) merge(sent map[string]any, who owner, c *call) error {
 		set(it.object, cloneValue(value), keys...)
 	}
 	return nil
+}
+
+// conflicts lists the fields that would be taken from others.
+func (it *item) conflicts(sent map[string]any, who owner) []string {
+	var out []string
+	for _, path := range slices.Sorted(maps.Keys(leaves(sent))) {
+		if others := it.othersOwn(path, who); !same(it.object, sent, path) && len(others) > 0 {
+			out = append(out, fmt.Sprintf("conflict with %q: .%s", others[0], strings.ReplaceAll(path, joint, ".")))
+		}
+	}
+	return out
 }
 
 func (it *item) hasMap(keys []string) bool {
