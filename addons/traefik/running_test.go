@@ -65,8 +65,8 @@ func TestRunningDiffers(t *testing.T) {
 			s.daemon(t, ourArgs(t), 1)
 			s.pod(t, "traefik-b", "edge-2", doc{"phase": "Pending", "containerStatuses": []any{doc{"state": doc{"waiting": doc{"reason": "ErrImagePull", "message": "no such image"}}}}})
 		}, "1 of 2 pods ready; edge-2: ErrImagePull: no such image"},
-		"a change is not yet seen":  {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"observedGeneration": 0}) }, "2 of 2"},
-		"a pod of the old template": {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"updatedNumberScheduled": 1}) }, "2 of 2"},
+		"a change is not yet seen":  {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"observedGeneration": 0}) }, "as Helm wants"},
+		"a pod of the old template": {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"updatedNumberScheduled": 1}) }, "2 of 2 pods ready, 1 of them as Helm wants"},
 		"a node that is left out":   {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"desiredNumberScheduled": 1}) }, "2 of 1"},
 		"no chart":                  {func(_ *testing.T, s *site) { s.kube.Remove(chartPath) }, "not deployed"},
 	} {

@@ -177,6 +177,9 @@ func (s State) String() string {
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%d of %d pods ready", s.Ready, s.Desired)
+	if !s.settled || s.Updated != s.Desired {
+		fmt.Fprintf(&out, ", %d of them as Helm wants them now", s.Updated)
+	}
 	for _, p := range s.Pods {
 		if !p.Ready {
 			fmt.Fprintf(&out, "; %s: %s", cmp.Or(p.Node, "unscheduled"), p.Reason)
