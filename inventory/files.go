@@ -53,16 +53,22 @@ func reason(err error) string {
 // fs.ErrExist.
 func SaveNew(path string, data []byte) error {
 	// A link, unlike a rename, fails where the name is taken.
-	err := place(path, data, os.Link)
+	err := place(path, data, 0o644, os.Link)
 	if errors.Is(err, fs.ErrExist) {
 		return withHint(fmt.Errorf("write %s: %w", path, fs.ErrExist), "edit it, or move it away first")
 	}
 	return err
 }
 
+// Replace writes a file whole or not at all, whatever stood there before, and
+// makes the folder it stands in.
+func Replace(path string, data []byte, mode fs.FileMode) error {
+	return place(path, data, mode, os.Rename)
+}
+
 // place writes a file beside path and then gives it that name by put, so that
 // nobody ever sees half of it.
-func place(path string, data []byte, put func(from, to string) error) error {
+func place(path string, data []byte, mode fs.FileMode, put func(from, to string) error) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -72,7 +78,7 @@ func place(path string, data []byte, put func(from, to string) error) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() { _ = os.Remove(tmp.Name()) }()
-	err = fill(tmp, data)
+	err = fill(tmp, data, mode)
 	if err == nil {
 		err = put(tmp.Name(), path)
 	}
@@ -82,9 +88,8 @@ func place(path string, data []byte, put func(from, to string) error) error {
 	return nil
 }
 
-// fill writes a file that everybody may read (nothing in it is secret) and
-// sees to it that it survives a power cut.
-func fill(file *os.File, data []byte) error {
+// fill writes a file and sees to it that it survives a power cut.
+func fill(file *os.File, data []byte, mode fs.FileMode) error {
 	_, err := file.Write(data)
-	return errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
+	return errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
 }

@@ -77,7 +77,7 @@ func SaveService(dir string, s Service, replace bool) (string, error) {
 		return "", err
 	}
 	if replace {
-		return path, place(path, data, os.Rename)
+		return path, Replace(path, data, 0o644)
 	}
 	return path, SaveNew(path, data)
 }

@@ -48,8 +48,8 @@ k3sedge harden --check proves that it still holds.
 		OnUsageError:   onUsageError,
 		Action:         rootAction,
 		Commands: []*cli.Command{
-			newInitCommand(s), newUpCommand(s), newHardenCommand(s), newTrustCommand(s),
-			newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
+			newInitCommand(s), newUpCommand(s), newServicesCommand(s), newHardenCommand(s), newStatusCommand(s), newKubeconfigCommand(s),
+			newRangesCommand(s), newTrustCommand(s), newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
 		},
 	}
 }

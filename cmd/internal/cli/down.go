@@ -68,7 +68,7 @@ func runDown(parent context.Context, s Streams, o downOptions) error {
 
 // findDoomed shows what it waits for: an earlier run may have begun something.
 func findDoomed(ctx context.Context, s Streams, p *provision.Proxmox) (doomed []provision.Doomed, err error) {
-	find := look{"machines/found", func(ctx context.Context) (err error) {
+	find := lookStep{"machines/found", func(ctx context.Context) (err error) {
 		doomed, err = p.DestroyPlan(ctx)
 		return err
 	}}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/k3s/kubeapi"
 	"github.com/k3sedge/k3sedge/provision"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -24,12 +26,15 @@ type machines interface {
 // site is a project with everything needed to work on it.
 type site struct {
 	streams  Streams
+	file     string // the cluster's
 	project  inventory.Project
 	dir      stateDir
 	unlock   func() // nil for those who only look
 	pins     *ssh.Pins
 	guests   map[string]*guest // by node
 	policies map[string]hardening.Policy
+	ranges   []netip.Prefix  // of Cloudflare, where the edge's mode trusts them
+	api      *kubeapi.Client // nil until it is needed
 }
 
 // openSite loads the project and prepares, but does not open, a connection to
@@ -41,7 +46,7 @@ func openSite(ctx context.Context, s Streams, file, work string) (*site, error) 
 	if err != nil {
 		return nil, err
 	}
-	st := &site{streams: s, project: project, dir: stateDirOf(file), guests: map[string]*guest{}, policies: map[string]hardening.Policy{}}
+	st := &site{streams: s, file: file, project: project, dir: stateDirOf(file), guests: map[string]*guest{}, policies: map[string]hardening.Policy{}}
 	if work != "" {
 		if st.unlock, err = st.dir.lock(work); err != nil {
 			return nil, err
@@ -60,6 +65,9 @@ func (st *site) prepare(ctx context.Context) error {
 		return orHint(err, fmt.Sprintf("k3sedge keeps host keys and its journal in %s: it must be a folder that you can read", st.dir))
 	}
 	st.pins = pins
+	if st.ranges, err = published(st.project.Cluster, st.file); err != nil {
+		return err
+	}
 	auth := st.auth(ctx)
 	for _, n := range st.project.Cluster.Nodes {
 		if err := st.addNode(n, auth); err != nil {
@@ -78,7 +86,7 @@ func (st *site) pin(name, address, key string) error {
 }
 
 func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
-	policy, err := hardening.NewPolicy(st.project.Cluster, n, nil)
+	policy, err := hardening.NewPolicy(st.project.Cluster, n, st.ranges)
 	if err != nil {
 		return err
 	}
@@ -182,6 +190,9 @@ func (st *site) Host(n inventory.Node) provision.GuestHost { return st.guests[n.
 
 // close ends all connections and lets others work.
 func (st *site) close() {
+	if st.api != nil {
+		_ = st.api.Close()
+	}
 	for _, g := range st.guests {
 		_ = g.Close() // nothing is left to be lost on a connection
 	}

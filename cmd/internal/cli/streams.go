@@ -2,13 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/term"
+
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // Streams are the program's connections to the outside.
@@ -117,4 +121,16 @@ func (c *screen) show(live io.Writer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.live = live
+}
+
+// cacheDir is where downloads are kept: $XDG_CACHE_HOME/k3sedge, else ~/.cache/k3sedge.
+func (s Streams) cacheDir() (string, error) {
+	if dir, _ := s.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "k3sedge"), nil
+	}
+	home, _ := s.Getenv("HOME")
+	if !filepath.IsAbs(home) {
+		return "", machine.WithHint(errors.New("there is no folder for downloads"), "set HOME or XDG_CACHE_HOME")
+	}
+	return filepath.Join(home, ".cache", "k3sedge"), nil
 }

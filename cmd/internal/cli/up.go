@@ -20,9 +20,10 @@ type upOptions struct {
 
 func newUpCommand(s Streams) *cli.Command {
 	return command(cli.Command{
-		Name: "up", Usage: "make and harden the machines; go on where an earlier run stopped",
-		Description: `Goes through the stages image, machines and hardening. Each step looks first,
-changes only what differs, and looks again. A second run changes nothing.
+		Name: "up", Usage: "make the machines, harden them, install K3s and Traefik, bring the services; go on where an earlier run stopped",
+		Description: `Goes through the stages image, machines, hardening, K3s, Traefik and services. Each
+step looks first, changes only what differs, and looks again. A second run changes
+nothing and restarts nothing. A file without k3s section ends after hardening.
 Ctrl-C once finishes the running step; twice stops at once.`,
 		Flags: []cli.Flag{
 			fileFlag(), outputFlag("`FORMAT` of progress and result"),
@@ -47,14 +48,17 @@ k3sedge up --plan
 k3sedge up --file home/k3sedge.yaml --output json`)
 }
 
-// upStages is everything that `up` does, in order.
-func upStages(st *site, m machines) []converge.Stage {
-	return append(m.Stages(), hardenStage(st))
+// upStages is everything that `up` does, in order: image and machines,
+// hardening, and what clusterStages lists.
+func upStages(st *site, m machines) ([]converge.Stage, error) {
+	more, err := st.clusterStages()
+	return append(append(m.Stages(), hardenStage(st)), more...), err
 }
 
 // planStages are the same stages without any hand to change something.
-func planStages(st *site, m machines) []converge.Stage {
-	return append(m.PlanStages(), observeHardening(st))
+func planStages(st *site, m machines) ([]converge.Stage, error) {
+	more, err := st.clusterPlan()
+	return append(append(m.PlanStages(), observeHardening(st)), more...), err
 }
 
 func hardenStage(st *site) converge.Stage {
@@ -75,11 +79,11 @@ func observeHardening(st *site) converge.Stage {
 }
 
 // preflight is a run of its own: what it finds wrong ends everything.
-func preflight(m machines, stage func(look, string) converge.Stage) []converge.Stage {
+func preflight(m machines, stage func(lookStep, string) converge.Stage) []converge.Stage {
 	if _, nobody := m.(existing); nobody {
 		return nil
 	}
-	return []converge.Stage{stage(look{"preflight/proxmox", m.Preflight}, "preflight")}
+	return []converge.Stage{stage(lookStep{"preflight/proxmox", m.Preflight}, "preflight")}
 }
 
 func runUp(ctx context.Context, s Streams, o upOptions) error {
@@ -97,13 +101,17 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 	if err != nil {
 		return err
 	}
+	stages, err := upStages(st, m)
+	if err != nil {
+		return err
+	}
 	report, err := openReport(s, o.output, st.dir)
 	if err != nil {
 		return err
 	}
-	_, err = converge.Run(ctx, stop, report, preflight(m, look.wanted)...)
+	_, err = converge.Run(ctx, stop, report, preflight(m, lookStep.wanted)...)
 	if err == nil {
-		if _, err = converge.Run(ctx, stop, report, upStages(st, m)...); err != nil {
+		if _, err = converge.Run(ctx, stop, report, stages...); err != nil {
 			err = halted{err, report.standing(), "k3sedge up"}
 		}
 	}
@@ -126,13 +134,17 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 	if err != nil {
 		return couldNotLook{err}
 	}
+	stages, err := planStages(st, m)
+	if err != nil {
+		return err
+	}
 	report, err := openReport(s, o.output, "")
 	if err != nil {
 		return err
 	}
-	result, err := converge.Run(ctx, nil, report, preflight(m, look.observed)...)
+	result, err := converge.Run(ctx, nil, report, preflight(m, lookStep.observed)...)
 	if err == nil && result.Unknown == 0 {
-		result, err = converge.Run(ctx, nil, report, planStages(st, m)...)
+		result, err = converge.Run(ctx, nil, report, stages...)
 	}
 	report.close()
 	if err != nil {

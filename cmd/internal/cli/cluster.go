@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/k3sedge/k3sedge/addons/traefik"
+	"github.com/k3sedge/k3sedge/hardening/agent"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/k3s"
+	"github.com/k3sedge/k3sedge/k3s/kubeapi"
+	"github.com/k3sedge/k3sedge/k3s/release"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
+)
+
+// Look answers through the node agent, which it places where it is missing.
+func (g *guest) Look(ctx context.Context, r look.Request) (look.Answer, error) {
+	return look.Ask(ctx, g.Host, agent.Embedded{}, r)
+}
+
+// errNoK3s is work on a cluster that the file does not want.
+var errNoK3s = errors.New("the file has no k3s section: its machines are no cluster")
+
+// needK3s refuses what only a cluster can do.
+func (st *site) needK3s() error {
+	if st.project.Cluster.K3s == nil {
+		return usageError{machine.WithHint(errNoK3s, "add `k3s: {}` to it; k3sedge up installs it then")}
+	}
+	return nil
+}
+
+// server is the node through whose SSH connection the cluster's API is reached.
+func (st *site) server() (inventory.Node, *guest) {
+	n, _ := k3s.ServerOf(st.project.Cluster) // Load has made sure that there is one
+	return n, st.guests[n.Name]
+}
+
+// kubeconfig reads what K3s wrote on its first server. It is a secret.
+func (st *site) kubeconfig(ctx context.Context) ([]byte, error) {
+	_, server := st.server()
+	return k3s.Kubeconfig(ctx, server)
+}
+
+// kube is the cluster's API. Nothing is contacted before the first request.
+func (st *site) kube() *kubeapi.Client {
+	if st.api == nil {
+		_, server := st.server()
+		st.api = kubeapi.New(kubeapi.Config{Dialer: server, Kubeconfig: st.kubeconfig})
+	}
+	return st.api
+}
+
+// clusterStages are what `up` does beyond the machines, in order.
+func (st *site) clusterStages() ([]converge.Stage, error) {
+	if st.project.Cluster.K3s == nil {
+		return nil, nil
+	}
+	config, err := st.k3sConfig((*artefacts).fetch)
+	if err != nil {
+		return nil, err
+	}
+	hosts := map[string]k3s.Host{}
+	for name, g := range st.guests {
+		hosts[name] = g
+	}
+	api := st.kube()
+	stages := k3s.Stages(config, hosts, api)
+	return append(stages, traefik.Stages(st.traefikConfig(), api)...), nil
+}
+
+// clusterPlan are the same stages without any hand to change something.
+func (st *site) clusterPlan() ([]converge.Stage, error) {
+	if st.project.Cluster.K3s == nil {
+		return nil, nil
+	}
+	config, err := st.k3sConfig((*artefacts).look)
+	if err != nil {
+		return nil, err
+	}
+	api := st.kube()
+	stages := k3s.PlanStages(config, st.lookers(), api)
+	return append(stages, traefik.PlanStages(st.traefikConfig(), api)...), nil
+}
+
+// lookers are the nodes, for those who may only look.
+func (st *site) lookers() map[string]look.Looker {
+	out := map[string]look.Looker{}
+	for name, g := range st.guests {
+		out[name] = g
+	}
+	return out
+}
+
+func (st *site) k3sConfig(files func(*artefacts, context.Context, string) (release.Files, error)) (k3s.Config, error) {
+	c := st.project.Cluster
+	cache, err := st.streams.cacheDir()
+	if err != nil {
+		return k3s.Config{}, err
+	}
+	source := release.Source{K3s: *c.K3s, Cache: filepath.Join(cache, "k3s")}
+	manifest, err := st.traefikManifest(source.Version())
+	if err != nil {
+		return k3s.Config{}, err
+	}
+	a := &artefacts{source: source, known: map[string]release.Files{}}
+	return k3s.Config{
+		Cluster: c, Manifests: []machine.File{manifest}, Now: time.Now,
+		Files: func(ctx context.Context, arch string) (release.Files, error) { return files(a, ctx, arch) },
+	}, nil
+}
+
+// traefikManifest configures Traefik for its first start, before any cluster
+// can name the chart that it carries.
+func (st *site) traefikManifest(version string) (machine.File, error) {
+	chart, err := traefik.ChartFor(version)
+	if err != nil {
+		return machine.File{}, err
+	}
+	content, err := traefik.Manifest(st.project.Cluster, chart, st.ranges)
+	return machine.File{Path: "k3sedge-traefik.yaml", Content: content, Mode: 0o600}, err
+}
+
+func (st *site) traefikConfig() traefik.Config {
+	return traefik.Config{Cluster: st.project.Cluster, Ranges: st.ranges}
+}
+
+// published are the networks outside of the LAN that the edge is open to.
+func published(c inventory.Cluster, file string) ([]netip.Prefix, error) {
+	if c.Edge == nil || c.Edge.Mode != inventory.EdgePortForward {
+		return nil, nil
+	}
+	return loadRanges(file)
+}
+
+// artefacts are the files of the release, found or downloaded once for all
+// nodes of an architecture.
+type artefacts struct {
+	source release.Source
+
+	mu    sync.Mutex
+	known map[string]release.Files
+}
+
+// fetch downloads what is missing and tells the step that waits for it.
+func (a *artefacts) fetch(ctx context.Context, arch string) (release.Files, error) {
+	return a.once(arch, func() (release.Files, error) {
+		source := a.source
+		source.Progress = func(file string, done, total int64) {
+			converge.Waiting(ctx, fmt.Sprintf("download of %s: %s", file, share(done, total)), "")
+		}
+		return source.Fetch(ctx, arch)
+	})
+}
+
+// look is what is there or would be downloaded.
+func (a *artefacts) look(ctx context.Context, arch string) (release.Files, error) {
+	return a.once(arch, func() (release.Files, error) {
+		files, _, err := a.source.Look(ctx, arch)
+		return files, err
+	})
+}
+
+func (a *artefacts) once(arch string, find func() (release.Files, error)) (release.Files, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if files, ok := a.known[arch]; ok {
+		return files, nil
+	}
+	files, err := find()
+	if err == nil {
+		a.known[arch] = files
+	}
+	return files, err
+}
+
+// share says how much of a file is there: "12 of 68 MB".
+func share(done, total int64) string {
+	const megabyte = 1e6
+	if total <= 0 {
+		return fmt.Sprintf("%.0f MB", float64(done)/megabyte)
+	}
+	return fmt.Sprintf("%.0f of %.0f MB", float64(done)/megabyte, float64(total)/megabyte)
+}
