@@ -29,5 +29,5 @@ func PlanStages(c Config, r cluster.Reader) []converge.Stage {
 func steps(c Config) []step { return []step{configured{c}, running{c}} }
 
 func stage(t converge.Track) []converge.Stage {
-	return []converge.Stage{{Name: "traefik", Tracks: []converge.Track{t}}}
+	return []converge.Stage{{Name: "traefik", Tracks: []converge.Track{t}, Joint: true}}
 }
