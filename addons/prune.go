@@ -1,0 +1,168 @@
+package addons
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/provision/cluster"
+	"github.com/k3sedge/k3sedge/provision/converge"
+)
+
+// left is one object of ours that no file asks for any more.
+type left struct {
+	item
+	owner string
+	// foreign is what of others stands in the namespace, which then stays.
+	foreign []string
+}
+
+// leftovers finds what left the folder. Nothing is ours that does not have our
+// label and stand in its service's namespace; what is in a namespace that goes
+// anyhow is not listed.
+func (v *view) leftovers(ctx context.Context) ([]*left, error) {
+	wants, seen, err := v.both(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, w := range wants {
+		wanted[w.send.Path] = true
+	}
+	var out []*left
+	for path, it := range seen.paths {
+		owner := it.meta.Labels[object.ForService]
+		chosen := v.cfg.Only == "" || owner == v.cfg.Only
+		if it.ours() && chosen && !wanted[path] && (it.kind.Cluster || !it.leaving() && !seen.terminating(it)) {
+			out = append(out, &left{item: it, owner: owner})
+		}
+	}
+	slices.SortFunc(out, func(a, b *left) int { return cmp.Compare(a.path(), b.path()) })
+	return out, together(ctx, out, func(ctx context.Context, l *left) error { return l.lookInside(ctx, v.api) })
+}
+
+func (l *left) lookInside(ctx context.Context, r cluster.Reader) (err error) {
+	if l.kind.Cluster && !l.leaving() {
+		l.foreign, err = foreign(ctx, r, l.meta.Name, l.owner)
+	}
+	return err
+}
+
+func checkPrune(ctx context.Context, v *view) ([]converge.Change, error) {
+	todo, err := v.leftovers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []converge.Change
+	for _, l := range todo {
+		c := converge.Change{ID: id(l.owner, l.kind, l.meta.Name), Have: applied, Want: absent}
+		switch {
+		case l.leaving():
+			c.Have = going
+		case len(l.foreign) > 0:
+			c.Have, c.Want = "holds what is not of k3sedge: "+strings.Join(l.foreign, ", "), "kept, without the label"
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// prune takes away routes first, then what they named, then the namespaces.
+func prune(ctx context.Context, h *hands) error {
+	todo, err := h.leftovers(ctx)
+	if err != nil {
+		return err
+	}
+	for phase := 2; phase > 0; phase-- {
+		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return phaseOf(l.kind) != phase })
+		if err := together(ctx, part, h.remove); err != nil {
+			return err
+		}
+	}
+	namespaces := slices.DeleteFunc(todo, func(l *left) bool { return !l.kind.Cluster })
+	return together(ctx, namespaces, h.removeNamespace)
+}
+
+func (h *hands) remove(ctx context.Context, l *left) error {
+	if err := h.do.Delete(ctx, l.path()); err != nil {
+		return fmt.Errorf("delete %s: %w", l.path(), err)
+	}
+	return nil
+}
+
+// removeNamespace deletes a namespace with all that is in it, if that is all
+// ours; otherwise it takes our labels off and leaves it to the others.
+func (h *hands) removeNamespace(ctx context.Context, l *left) error {
+	if len(l.foreign) > 0 {
+		return h.release(ctx, l)
+	}
+	if err := h.remove(ctx, l); err != nil {
+		return err
+	}
+	return h.awaitGone(ctx, l.meta.Name)
+}
+
+// release applies the namespace without a field, by which those that we have
+// applied before are dropped.
+func (h *hands) release(ctx context.Context, l *left) error {
+	bare, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": l.meta.Name}})
+	if err != nil {
+		return fmt.Errorf("release namespace %s: %w", l.meta.Name, err)
+	}
+	if err := h.do.Apply(ctx, cluster.Object{Path: l.path(), JSON: bare}); err != nil {
+		return fmt.Errorf("release namespace %s: %w", l.meta.Name, err)
+	}
+	return nil
+}
+
+// missed are the kinds of objects that somebody would miss. What comes by
+// itself, such as slices and events, is not among them.
+func missed() []object.Kind {
+	return []object.Kind{
+		{Version: "v1", Name: "Pod", Plural: "pods"},
+		{Version: "v1", Name: "PersistentVolumeClaim", Plural: "persistentvolumeclaims"},
+		{Version: "v1", Name: "ConfigMap", Plural: "configmaps"},
+		object.Secret{}.Kind(),
+		object.Service{}.Kind(),
+		{Group: "apps", Version: "v1", Name: "Deployment", Plural: "deployments"},
+		{Group: "apps", Version: "v1", Name: "StatefulSet", Plural: "statefulsets"},
+		{Group: "apps", Version: "v1", Name: "DaemonSet", Plural: "daemonsets"},
+		{Group: "batch", Version: "v1", Name: "CronJob", Plural: "cronjobs"},
+		{Group: "batch", Version: "v1", Name: "Job", Plural: "jobs"},
+		object.Ingress{}.Kind(), object.Middleware{}.Kind(), ingressRoute(), ingressRouteTCP(), httpRoute(),
+	}
+}
+
+// foreign lists what in a namespace is not ours. A kind that the cluster does
+// not have has no objects; a list that cannot be had is an error.
+func foreign(ctx context.Context, r cluster.Reader, namespace, service string) ([]string, error) {
+	var out []string
+	for _, k := range missed() {
+		items, err := listAll(ctx, r, query{kind: k, path: k.ListIn(namespace)})
+		if err != nil && !cluster.NotFound(err) {
+			return nil, fmt.Errorf("look for what else is in namespace %s: %w", namespace, err)
+		}
+		for _, it := range items {
+			if !it.ours() && !automatic(it, service) {
+				out = append(out, strings.ToLower(it.kind.Name)+" "+it.meta.Name)
+			}
+		}
+	}
+	return out, nil
+}
+
+// automatic is what every namespace has, and the certificate, which is a
+// service's own whoever has issued it.
+func automatic(it item, service string) bool {
+	switch it.kind.Name {
+	case "ConfigMap":
+		return it.meta.Name == "kube-root-ca.crt"
+	case "Secret":
+		return it.meta.Name == certificateSecret(service)
+	}
+	return false
+}
