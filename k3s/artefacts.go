@@ -19,12 +19,8 @@ func imagesPath(arch string) string {
 	return imagesDir + "/k3s-airgap-images-" + arch + ".tar.zst"
 }
 
-func checkBinary(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkBinary(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now, err := v.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -53,13 +49,9 @@ func uploadBinary(ctx context.Context, h *hands) error {
 
 // checkImages goes by the size: to read hundreds of megabytes at each run would
 // tell no more, because they arrived with their checksum.
-func checkImages(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkImages(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
 	if err != nil || files.Images.Path == "" {
-		return nil, err
-	}
-	now, err := v.seen(ctx)
-	if err != nil {
 		return nil, err
 	}
 	have, err := now.file(imagesPath(files.Arch))
@@ -100,12 +92,8 @@ func (h *hands) upload(ctx context.Context, f release.File, path string, mode fs
 
 // checkSpace wants room for what is still to come: the upload, the copy in its
 // place, and what K3s unpacks of it.
-func checkSpace(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkSpace(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now, err := v.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +127,7 @@ func (s *seen) missing(files release.Files) (int64, error) {
 	return bytes, nil
 }
 
-func refuseSpace(_ context.Context, h *hands) error {
-	return machine.WithHint(fmt.Errorf("%s has no room for K3s and its images", h.node.Name),
-		"enlarge its disk (nodes[].disk), or remove what you do not need: `sudo du -xh --max-depth=2 / | sort -h` on %s shows what is large", h.node.Name)
+func spaceError(node string, is converge.Change) error {
+	return machine.WithHint(fmt.Errorf("%s has no room for K3s and its images: %s free, %s needed", node, is.Have, is.Want),
+		"enlarge its disk (nodes[].disk), or remove what you do not need: `sudo du -xh --max-depth=2 / | sort -h` on %s shows what is large", node)
 }

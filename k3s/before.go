@@ -18,11 +18,7 @@ const maxSkew = 30 * time.Second
 
 // checkRole finds a node that was of the other role: what K3s keeps of it
 // would not go away by itself.
-func checkRole(ctx context.Context, v *view) ([]converge.Change, error) {
-	now, err := v.seen(ctx)
-	if err != nil {
-		return nil, err
-	}
+func checkRole(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
 	u, err := now.unit(otherUnit(v.node.Role))
 	if err != nil {
 		return nil, err
@@ -33,9 +29,9 @@ func checkRole(ctx context.Context, v *view) ([]converge.Change, error) {
 	return nil, nil
 }
 
-func refuseRole(_ context.Context, h *hands) error {
-	return machine.WithHint(fmt.Errorf("%s runs %s and shall be %s", h.node.Name, otherUnit(h.node.Role), article(h.node.Role)),
-		"give %s its old role in k3sedge.yaml, or make the machine anew", h.node.Name)
+func roleError(node string, is converge.Change) error {
+	return machine.WithHint(fmt.Errorf("%s has %s (%s), wanted %s", node, is.ID, is.Have, is.Want),
+		"give %s its old role in k3sedge.yaml, or make the machine anew", node)
 }
 
 func article(r inventory.Role) string {
@@ -45,11 +41,7 @@ func article(r inventory.Role) string {
 	return "a server"
 }
 
-func checkClock(ctx context.Context, v *view) ([]converge.Change, error) {
-	now, err := v.seen(ctx)
-	if err != nil {
-		return nil, err
-	}
+func checkClock(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
 	if now.Time.IsZero() {
 		return nil, now.failed("time", "clock of "+v.node.Name)
 	}
@@ -68,18 +60,11 @@ func off(skew time.Duration) string {
 	return fmt.Sprintf("%s %s", skew.Abs().Round(time.Second), side)
 }
 
-func refuseClock(ctx context.Context, h *hands) error {
-	now, err := h.seen(ctx)
-	if err != nil {
-		return err
-	}
-	return clockError(h.node.Name, now.skew)
+func clockError(node string, is converge.Change) error {
+	return machine.WithHint(fmt.Errorf("the clock of %s is %s of this machine's: certificates would not be valid there", node, is.Have), clockHint)
 }
 
-func clockError(node string, skew time.Duration) error {
-	return machine.WithHint(fmt.Errorf("the clock of %s is %s of this machine's: certificates would not be valid there", node, off(skew)),
-		"set both clocks: `timedatectl` shows them, `sudo systemctl restart systemd-timesyncd` sets one; a VM takes its first time from the Proxmox host")
-}
+const clockHint = "`timedatectl` shows a clock, `sudo systemctl restart systemd-timesyncd` sets it; compare all nodes, this machine, and the Proxmox host, from which a VM has its first time"
 
 // ports are those that K3s and the edge listen on, and who would find out late.
 func (v *view) ports() []uint16 {
@@ -95,11 +80,7 @@ const (
 )
 
 // checkPorts looks before K3s was ever started: later they are its own.
-func checkPorts(ctx context.Context, v *view) ([]converge.Change, error) {
-	now, err := v.seen(ctx)
-	if err != nil {
-		return nil, err
-	}
+func checkPorts(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
 	started, err := v.everStarted(now)
 	if err != nil || started {
 		return nil, err
@@ -123,13 +104,9 @@ func processName(name string) string {
 	return name
 }
 
-func refusePorts(ctx context.Context, h *hands) error {
-	taken, err := checkPorts(ctx, h.view)
-	if err != nil || len(taken) == 0 {
-		return err
-	}
-	return machine.WithHint(fmt.Errorf("%s of %s is taken: %s", taken[0].ID, h.node.Name, taken[0].Have),
-		"stop that program for good, such as `sudo systemctl disable --now apache2` on %s; `sudo ss -ltnp` shows all listeners", h.node.Name)
+func portsError(node string, is converge.Change) error {
+	return machine.WithHint(fmt.Errorf("%s of %s is taken: %s", is.ID, node, is.Have),
+		"stop that program for good, such as `sudo systemctl disable --now apache2` on %s; `sudo ss -ltnp` shows all listeners", node)
 }
 
 // everStarted reports whether K3s runs, or was started by us before.
@@ -156,11 +133,7 @@ func kernelSettings() []kernelSetting {
 }
 
 // checkKernel leaves out what belongs to the machine that a container runs on.
-func checkKernel(ctx context.Context, v *view) ([]converge.Change, error) {
-	now, err := v.seen(ctx)
-	if err != nil {
-		return nil, err
-	}
+func checkKernel(_ context.Context, _ *view, now *seen) ([]converge.Change, error) {
 	container, err := now.file(containerPath)
 	if err != nil {
 		return nil, err
@@ -183,11 +156,7 @@ func checkKernel(ctx context.Context, v *view) ([]converge.Change, error) {
 	return out, nil
 }
 
-func refuseKernel(ctx context.Context, h *hands) error {
-	wrong, err := checkKernel(ctx, h.view)
-	if err != nil || len(wrong) == 0 {
-		return err
-	}
-	return machine.WithHint(fmt.Errorf("%s is %s on %s: K3s would not start, or Traefik would not get its ports; wanted %s", wrong[0].ID, wrong[0].Have, h.node.Name, wrong[0].Want),
+func kernelError(node string, is converge.Change) error {
+	return machine.WithHint(fmt.Errorf("%s is %s on %s: K3s would not start, or Traefik would not get its ports; wanted %s", is.ID, is.Have, node, is.Want),
 		"run `k3sedge harden`, which sets it")
 }

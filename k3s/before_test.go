@@ -54,7 +54,7 @@ func TestBeforeAnythingIsBrought(t *testing.T) {
 		},
 		"it was a server": {
 			edit: func(s *fakehost.State) { s.Units[serverUnit] = fakehost.Running() },
-			step: "k3s/role", have: "active, enabled", err: "edge-2 runs k3s.service and shall be an agent", hint: "make the machine anew",
+			step: "k3s/role", have: "active, enabled", err: "edge-2 has k3s.service (active, enabled), wanted not there", hint: "make the machine anew",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -102,7 +102,7 @@ func hostCauses() []cause {
 		},
 		{
 			what:    "a clock is wrong: a certificate is not valid yet, or no longer",
-			hint:    "compare `timedatectl` on all nodes; `sudo systemctl restart systemd-timesyncd` sets a clock",
+			hint:    clockHint,
 			phrases: []string{"certificate has expired or is not yet valid"},
 			source:  "Go crypto/x509",
 		},

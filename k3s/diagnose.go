@@ -99,7 +99,7 @@ func (e evidence) judge() cause {
 	if e.now.skew.Abs() > maxSkew {
 		return cause{
 			what: fmt.Sprintf("the clock of %s is %s of this machine's", e.node, off(e.now.skew)),
-			hint: "compare `timedatectl` on all nodes; `sudo systemctl restart systemd-timesyncd` sets a clock",
+			hint: clockHint,
 		}
 	}
 	if c, _ := journalCause(e.now.Journals[e.unit].Lines); c.what != "" {

@@ -46,7 +46,7 @@ func (v *view) routes(ctx context.Context) ([]route, error) {
 }
 
 // checkOverlay connects to the kubelet of each peer, through the overlay.
-func checkOverlay(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkOverlay(ctx context.Context, v *view, _ *seen) ([]converge.Change, error) {
 	routes, err := v.routes(ctx)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func waitOverlay(ctx context.Context, h *hands) error {
 	var failed error // of the look itself
 	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
 		var left []converge.Change
-		if left, failed = checkOverlay(ctx, h.view); failed != nil || len(left) == 0 {
+		if left, failed = checkOverlay(ctx, h.view, nil); failed != nil || len(left) == 0 {
 			return failed == nil, "", failed
 		}
 		return false, left[0].ID + ": " + left[0].Have, nil

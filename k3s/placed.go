@@ -41,15 +41,11 @@ func (s *seen) differs(want machine.File) ([]converge.Change, error) {
 	return nil, nil
 }
 
-// check compares files in order.
-func (v *view) check(ctx context.Context, files []machine.File) ([]converge.Change, error) {
-	now, err := v.seen(ctx)
-	if err != nil {
-		return nil, err
-	}
+// compare compares files in order.
+func (s *seen) compare(files ...machine.File) ([]converge.Change, error) {
 	var out []converge.Change
 	for _, f := range files {
-		changes, err := now.differs(f)
+		changes, err := s.differs(f)
 		if err != nil {
 			return out, err
 		}
@@ -85,13 +81,9 @@ func (h *hands) place(ctx context.Context, files ...machine.File) error {
 	return nil
 }
 
-func checkLogs(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkLogs(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
 	if v.node.Role != inventory.Server {
 		return nil, nil
-	}
-	now, err := v.seen(ctx)
-	if err != nil {
-		return nil, err
 	}
 	have, err := now.file(logsDir)
 	switch {
@@ -121,12 +113,12 @@ func (v *view) unit() (machine.File, error) {
 	return machine.File{Path: unitDir + "/" + name, Content: text, Mode: 0o644}, err
 }
 
-func checkUnit(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkUnit(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
 	f, err := v.unit()
 	if err != nil {
 		return nil, err
 	}
-	return v.check(ctx, []machine.File{f})
+	return now.compare(f)
 }
 
 func writeUnit(ctx context.Context, h *hands) error {
@@ -149,8 +141,8 @@ func (v *view) manifests() []machine.File {
 	return out
 }
 
-func checkManifests(ctx context.Context, v *view) ([]converge.Change, error) {
-	return v.check(ctx, v.manifests())
+func checkManifests(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
+	return now.compare(v.manifests()...)
 }
 
 func writeManifests(ctx context.Context, h *hands) error { return h.place(ctx, h.manifests()...) }

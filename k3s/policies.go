@@ -91,12 +91,12 @@ func (v *view) policies() ([]machine.File, error) {
 	return []machine.File{psa, audit}, err
 }
 
-func checkPolicies(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkPolicies(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.policies()
 	if err != nil {
 		return nil, err
 	}
-	return v.check(ctx, files)
+	return now.compare(files...)
 }
 
 func writePolicies(ctx context.Context, h *hands) error {

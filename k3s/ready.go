@@ -13,7 +13,7 @@ import (
 // readyLimit is the time from then until the cluster says that it takes pods.
 const readyLimit = 5 * time.Minute
 
-func checkReady(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkReady(ctx context.Context, v *view, _ *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func waitReady(ctx context.Context, h *hands) error {
 	const patience = time.Minute // a kubelet tells its version when it starts
 	begun := h.Now()
 	return h.watch(ctx, h.node.Name+" to be Ready", readyLimit, func(ctx context.Context) (progress, error) {
-		left, err := checkReady(ctx, h.view)
+		left, err := checkReady(ctx, h.view, nil)
 		switch {
 		case cluster.Away(err):
 			return progress{state: "the API does not answer"}, nil

@@ -62,12 +62,8 @@ func (v *view) wantedMarker(ctx context.Context) (marker, error) {
 	return marker{files.Version, sum([]byte(all))}, nil
 }
 
-func checkRunning(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkRunning(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	want, err := v.wantedMarker(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now, err := v.seen(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -130,16 +130,12 @@ func yamlFile(path string, content any) (machine.File, error) {
 	return machine.File{Path: path, Content: b.Bytes(), Mode: 0o600}, nil
 }
 
-func checkConfig(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkConfig(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	want, err := v.settings(ctx)
 	if err != nil {
 		return nil, err
 	}
 	f, err := want.file()
-	if err != nil {
-		return nil, err
-	}
-	now, err := v.seen(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -176,10 +172,10 @@ func settingsDiffer(have, want []byte) []converge.Change {
 	if err := yaml.Unmarshal(want, &after); err != nil {
 		return nil // the encoder wrote it
 	}
-	keys := maps.Clone(before)
-	maps.Copy(keys, after)
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(before)), maps.Keys(after))
+	slices.Sort(keys)
 	var out []converge.Change
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
+	for _, key := range slices.Compact(keys) {
 		a, b := shown(key, before[key]), shown(key, after[key])
 		if fmt.Sprint(before[key]) == fmt.Sprint(after[key]) {
 			continue

@@ -28,7 +28,7 @@ type Config struct {
 	// Manifests are what K3s applies by itself when it starts for the first
 	// time. Of Path only the last part counts.
 	Manifests []machine.File
-	Now       func() time.Time
+	Now       func() time.Time // nil for the real clock
 }
 
 // ServerOf returns the server that starts the cluster and that the others join.

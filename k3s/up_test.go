@@ -2,10 +2,12 @@ package k3s
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -97,40 +99,51 @@ func TestAMachineThatIsNotThereIsNoMachineWithoutK3s(t *testing.T) {
 	})
 }
 
-// A run that is killed before any one change leaves what the next run needs.
+// A run that is killed before any one change leaves what the next run needs: on
+// bare machines, and where K3s runs already with what was wanted before.
 func TestKilledBeforeEachChange(t *testing.T) {
 	t.Parallel()
-	killed := errors.New("killed")
 	for _, node := range []string{"edge-1", "edge-2"} {
-		for n, again := 1, true; again; n++ {
-			again = false
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, inventory.Agent)
-				h := w.hosts[node]
-				h.Fault = func(tried int, _ string) error {
-					if tried == n {
-						again = true
-						return killed
-					}
-					return nil
-				}
-				_, err := w.up()
-				if again != errors.Is(err, killed) {
-					t.Fatalf("%s, change %d: %v", node, n, err)
-				}
-				before := w.token("edge-1")
-				h.Fault = nil
-				w.mustUp()
-				if after := w.token("edge-1"); before != "" && after != before {
-					t.Errorf("%s, change %d: the token was changed", node, n)
-				}
-				w.forget()
-				if r := w.mustUp(); r.Changed != 0 || len(w.changes()) != 0 {
-					t.Errorf("%s, change %d: then %q", node, n, w.changes())
-				}
-			})
+		for _, there := range []bool{false, true} {
+			for n, more := 1, true; more; n++ {
+				synctest.Test(t, func(t *testing.T) { more = killedAt(t, node, there, n) })
+			}
 		}
 	}
+}
+
+// killedAt kills a run before the nth change of a node, if there are so many.
+func killedAt(t *testing.T, node string, there bool, n int) bool {
+	w := newWorld(t, inventory.Agent)
+	if there {
+		w.mustUp()
+		w.useRelease("v1.36.0+k3s1", "newer")
+		w.c.Cluster.K3s.TLSSANs = nil
+		w.c.Cluster.Nodes[1].Address = netip.MustParseAddr("10.77.0.99")
+		w.forget()
+	}
+	h, killed, reached := w.hosts[node], errors.New("killed"), false
+	h.Fault = func(tried int, _ string) error {
+		if reached = reached || tried == n; reached {
+			return killed
+		}
+		return nil
+	}
+	_, err := w.up()
+	if reached != errors.Is(err, killed) || !reached && n < 4 {
+		t.Fatalf("%s, change %d: %v", node, n, err)
+	}
+	before := w.token("edge-1")
+	h.Fault = nil
+	w.mustUp()
+	if after := w.token("edge-1"); before != "" && after != before {
+		t.Errorf("%s, change %d: the token was changed", node, n)
+	}
+	w.forget()
+	if r := w.mustUp(); r.Changed != 0 || len(w.changes()) != 0 {
+		t.Errorf("%s, change %d: then %q", node, n, w.changes())
+	}
+	return reached
 }
 
 // token is the short token in the node's config.yaml, or "".
@@ -164,7 +177,8 @@ func TestNothingRestartsUnlessAHashChanged(t *testing.T) {
 				s.Units[agentUnit] = u
 			})
 		}, nil},
-		"another binary": {func(w *world) { w.useRelease("v1.36.0+k3s1", "newer") }, []string{restart("edge-1"), restart("edge-2")}},
+		"another binary":              {func(w *world) { w.useRelease("v1.36.0+k3s1", "newer") }, []string{restart("edge-1"), restart("edge-2")}},
+		"another binary of that name": {func(w *world) { w.useRelease(wantVersion, "patched") }, []string{restart("edge-1"), restart("edge-2")}},
 		"the marker is lost": {func(w *world) {
 			w.hosts["edge-2"].Edit(func(s *fakehost.State) { delete(s.Files, markerPath) })
 		}, []string{restart("edge-2")}},
@@ -194,7 +208,12 @@ func TestNothingRestartsUnlessAHashChanged(t *testing.T) {
 func TestAnUpgradeTakesOneNodeAfterTheOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Server, inventory.Server, inventory.Agent, inventory.Agent)
+		w.slow = 5 * time.Second
 		w.mustUp()
+		if w.worst != 2 {
+			t.Errorf("%d nodes at once joined for the first time, wanted both agents", w.worst)
+		}
+		w.worst = 0
 		var order []string
 		w.started = func(name string) error {
 			w.mu.Lock()
@@ -211,6 +230,42 @@ func TestAnUpgradeTakesOneNodeAfterTheOther(t *testing.T) {
 		slices.Sort(order[3:])
 		if want := []string{"edge-1", "edge-2", "edge-3", "edge-4", "edge-5"}; !slices.Equal(order, want) {
 			t.Errorf("order %q", order)
+		}
+		if w.worst != 1 {
+			t.Errorf("%d nodes were down at once", w.worst)
+		}
+	})
+}
+
+// A restart that was asked for has not happened yet: the old process goes on
+// for a while, and is not taken for the new one.
+func TestTheOldProcessIsNotTheNewOne(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.mustUp()
+		h := w.hosts["edge-1"]
+		run, ended := h.OnRun, false
+		h.OnRun = func(s *fakehost.State, c machine.Command) (machine.Output, error) {
+			old := s.Units[serverUnit]
+			out, err := run(s, c)
+			if started := s.Units[serverUnit]; started.MainPID != old.MainPID {
+				s.Units[serverUnit] = old
+				time.AfterFunc(3*time.Second, func() {
+					h.Edit(func(s *fakehost.State) { s.Units[serverUnit], ended = started, true })
+				})
+			}
+			return out, err
+		}
+		h.Fault = func(_ int, change string) error {
+			if change == "write "+markerPath && !ended {
+				t.Error("the start is noted before there was one")
+			}
+			return nil
+		}
+		w.c.Cluster.K3s.TLSSANs = nil
+		w.mustUp()
+		if !ended {
+			t.Error("nothing was started")
 		}
 	})
 }

@@ -63,11 +63,7 @@ func upgradable(from, to string) (why, hint string) {
 }
 
 // running is the version that the node runs, or ran last; "" if it never did.
-func (v *view) running(ctx context.Context) (string, error) {
-	now, err := v.seen(ctx)
-	if err != nil {
-		return "", err
-	}
+func (v *view) running(ctx context.Context, now *seen) (string, error) {
 	m, err := now.marker()
 	if err != nil {
 		return "", err
@@ -86,30 +82,22 @@ func (v *view) running(ctx context.Context) (string, error) {
 	return n.Status.NodeInfo.KubeletVersion, nil
 }
 
-func checkVersion(ctx context.Context, v *view) ([]converge.Change, error) {
+func checkVersion(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
 	if err != nil {
 		return nil, err
 	}
-	have, err := v.running(ctx)
+	have, err := v.running(ctx, now)
 	if err != nil || have == "" {
 		return nil, err
 	}
 	if why, _ := upgradable(have, files.Version); why != "" {
-		return change("version", have, files.Version+": "+why), nil
+		return change("version: "+why, have, files.Version), nil
 	}
 	return nil, nil
 }
 
-func refuseVersion(ctx context.Context, h *hands) error {
-	files, err := h.release(ctx)
-	if err != nil {
-		return err
-	}
-	have, err := h.running(ctx)
-	if err != nil {
-		return err
-	}
-	why, hint := upgradable(have, files.Version)
-	return machine.WithHint(fmt.Errorf("%s runs %s and shall run %s: %s", h.node.Name, have, files.Version, why), "%s", hint)
+func versionError(node string, is converge.Change) error {
+	why, hint := upgradable(is.Have, is.Want)
+	return machine.WithHint(fmt.Errorf("%s runs %s and shall run %s: %s", node, is.Have, is.Want, why), "%s", hint)
 }

@@ -32,6 +32,9 @@ type site struct {
 }
 
 func newSite(c Config, hosts map[string]look.Looker, api cluster.Reader) *site {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	s := &site{Config: c, api: api, turn: make(chan struct{}, 1), files: map[string]release.Files{}}
 	server, _ := ServerOf(c.Cluster)
 	for _, n := range c.Cluster.Nodes {

@@ -51,6 +51,40 @@ func TestATokenThatIsNotAcceptedEndsTheWait(t *testing.T) {
 	})
 }
 
+// What is wrong for a moment, such as a server that does not know its tokens
+// yet, is no reason to give up.
+func TestACauseThatGoesAwayDoesNotEndTheWait(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := troubled(t, "401 Unauthorized")
+		time.AfterFunc(certain-time.Second, func() {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) { s.Units[agentUnit] = fakehost.Running() })
+			if err := w.kube.Put("kubelet", nodeJSON("edge-2", 1, true, wantVersion)); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := w.up(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// K3s that ends again and again is not waited for, whatever its reason.
+func TestManyStartsEndTheWait(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := troubled(t, "something new")
+		time.AfterFunc(30*time.Second, func() {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) {
+				s.Units[agentUnit] = look.Unit{Load: "loaded", Active: "activating", Sub: "auto-restart", File: "enabled", Restarts: manyStarts, Exit: 1, Result: "exit-code"}
+			})
+		})
+		began := time.Now()
+		_, err := w.up()
+		if err == nil || !strings.Contains(err.Error(), "K3s ends by itself (exit-code, exit code 1, started 6 times)") || time.Since(began) > time.Minute {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
 func TestAWaitWithoutAKnownCauseTellsWhatItSaw(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := troubled(t, "something new")

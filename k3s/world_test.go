@@ -42,6 +42,10 @@ type world struct {
 	mu       sync.Mutex
 	away     bool                    // the API does not answer
 	started  func(name string) error // its error is what K3s ends with
+	ranWith  map[string]string       // config.yaml at the last start, by node
+	slow     time.Duration           // from the start to being ready
+	down     int                     // started and not ready yet
+	worst    int                     // the most that were down at once
 	reported string                  // the version that kubelets report, if another
 	pid      int
 }
@@ -49,7 +53,7 @@ type world struct {
 // newWorld has hardened machines: edge-1 is the server, others as named in roles.
 func newWorld(t *testing.T, roles ...inventory.Role) *world {
 	t.Helper()
-	w := &world{t: t, hosts: map[string]*fakehost.Host{}, kube: fakekube.New(), pid: 100, away: true}
+	w := &world{t: t, hosts: map[string]*fakehost.Host{}, kube: fakekube.New(), ranWith: map[string]string{}, pid: 100, away: true}
 	w.c = Config{
 		Cluster: inventory.Cluster{K3s: &inventory.K3s{
 			Version: wantVersion, PodCIDR: netip.MustParsePrefix("10.42.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.43.0.0/16"),
@@ -167,9 +171,29 @@ func (w *world) start(n inventory.Node, i int, s *fakehost.State) error {
 		w.t.Errorf("%s: another binary than that of %s: %v", n.Name, files.Version, err)
 	}
 	w.mu.Lock()
-	w.away = false
+	w.away, w.ranWith[n.Name] = false, string(s.Files[configPath].Content)
 	w.mu.Unlock()
-	return w.kube.Put("kubelet", nodeJSON(n.Name, i, true, cmp.Or(w.reported, files.Version)))
+	return w.join(n.Name, i, cmp.Or(w.reported, files.Version))
+}
+
+// join makes the Node, which becomes ready after a while.
+func (w *world) join(name string, i int, version string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.slow == 0 {
+		return w.kube.Put("kubelet", nodeJSON(name, i, true, version))
+	}
+	w.down++
+	w.worst = max(w.worst, w.down)
+	time.AfterFunc(w.slow, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.down--
+		if err := w.kube.Put("kubelet", nodeJSON(name, i, true, version)); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return w.kube.Put("kubelet", nodeJSON(name, i, false, version))
 }
 
 func fullForm(user string, t secret) []byte {
@@ -227,6 +251,11 @@ func (w *world) mustUp() converge.Result {
 	r, err := w.up()
 	if err != nil {
 		w.t.Fatalf("%v\n%s", err, w.log.text())
+	}
+	for name, h := range w.hosts {
+		if now := string(h.State().Files[configPath].Content); w.ranWith[name] != now {
+			w.t.Errorf("%s runs with\n%s, not with\n%s", name, w.ranWith[name], now)
+		}
 	}
 	return r
 }
