@@ -61,14 +61,15 @@ func (d Dial) probe(ctx context.Context, a *DialAnswer) error {
 	if d.Source != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(d.Source)}
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", d.Address)
+	raw, err := dialer.DialContext(ctx, "tcp", d.Address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	defer raw.Close()
+	defer context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })()
+	conn := raw
 	if d.TLS {
-		if conn, err = d.handshake(ctx, conn, a); err != nil {
+		if conn, err = d.handshake(ctx, raw, a); err != nil {
 			return err
 		}
 	}

@@ -80,8 +80,11 @@ func readHead(r *bufio.Reader) (int, map[string]string, error) {
 			return 0, nil, err
 		}
 		header, err := readHeader(r)
-		if err != nil || status >= 200 {
-			return status, header, err
+		if err != nil {
+			return 0, nil, err
+		}
+		if status >= 200 {
+			return status, header, nil
 		}
 	}
 	return 0, nil, &failure{NotHTTP, fmt.Errorf("%w: it never comes to an end", errNotHTTP)}
@@ -121,7 +124,7 @@ func readHeader(r *bufio.Reader) (map[string]string, error) {
 			if !strings.EqualFold(key, kept) {
 				continue
 			}
-			value = strings.TrimSpace(value)
+			value = printable(strings.TrimSpace(value))
 			if before, again := header[kept]; again {
 				value = before + ", " + value
 			}

@@ -54,9 +54,9 @@ func (d Dial) judge(chain []*x509.Certificate) error {
 }
 
 func certOf(c *x509.Certificate) *Cert {
-	names := append([]string{}, c.DNSNames...)
+	names := append([]string{}, c.DNSNames...) // checked by the parser, other than a subject
 	for _, ip := range c.IPAddresses {
 		names = append(names, ip.String())
 	}
-	return &Cert{Subject: c.Subject.String(), Issuer: c.Issuer.String(), Names: names, NotAfter: c.NotAfter.UTC().Format(time.RFC3339)}
+	return &Cert{Subject: printable(c.Subject.String()), Issuer: printable(c.Issuer.String()), Names: names, NotAfter: c.NotAfter.UTC().Format(time.RFC3339)}
 }
