@@ -1,10 +1,10 @@
 # Everything a developer does. Root on Linux is needed for the lab only.
 SHELL := /bin/bash -o pipefail
 export CGO_ENABLED ?= 0
-LAB_PACKAGES := iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container
+LAB_PACKAGES := iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container xorriso
 BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
-FOLDERS := cmd hardening inventory provision testinfra
+FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
 .PHONY: deps build agents test lint unit e2e lab demo bench golden fuzz clean
 
@@ -42,7 +42,7 @@ bench: deps build
 	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
 
 golden: ## write the golden files anew; git diff shows what changed
-	go test ./inventory ./provision ./hardening ./hardening/firewall ./cmd/internal/cli -update
+	go test ./inventory ./provision ./hardening ./hardening/firewall ./k3s ./k3s/kubeconfig ./addons ./addons/object ./addons/traefik ./cmd/internal/cli -update
 
 fuzz: ## every parser's fuzz target for 20 s each
 	@.ci/fuzz 20s

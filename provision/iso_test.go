@@ -3,7 +3,6 @@ package provision
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kdomanski/iso9660"
+	"github.com/k3sedge/k3sedge/testinfra/iso"
 )
 
 func sampleISO(t *testing.T) ([]byte, []isoFile) {
@@ -30,38 +29,38 @@ func sampleISO(t *testing.T) ([]byte, []isoFile) {
 	return image, files
 }
 
-func TestISOReadByALibrary(t *testing.T) {
+func TestISOReadByOurReader(t *testing.T) {
 	t.Parallel()
 	raw, files := sampleISO(t)
-	image, err := iso9660.OpenImage(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if label, err := image.Label(); err != nil || strings.TrimRight(label, " ") != "cidata" {
-		t.Errorf("label %q, %v", label, err)
-	}
-	root, err := image.RootDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	children, err := root.GetChildren()
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]string{}
-	for _, c := range children {
-		content, err := io.ReadAll(c.Reader())
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[c.Name()] = string(content)
-	}
-	if len(found) != len(files) {
-		t.Errorf("%d files, want %d", len(found), len(files))
+	disc, err := iso.Read(raw)
+	if err != nil || disc.Label != "cidata" || len(disc.Files) != len(files) {
+		t.Fatalf("label %q, %d files, %v", disc.Label, len(disc.Files), err)
 	}
 	for _, f := range files {
-		if found[f.Name] != string(f.Content) {
-			t.Errorf("%s: %d bytes, want %d", f.Name, len(found[f.Name]), len(f.Content))
+		if !bytes.Equal(disc.Files[f.Name], f.Content) {
+			t.Errorf("%s: %d bytes, want %d", f.Name, len(disc.Files[f.Name]), len(f.Content))
+		}
+	}
+}
+
+func TestISOReadByXorriso(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("xorriso"); err != nil {
+		t.Skip("xorriso is missing: make deps installs it")
+	}
+	raw, files := sampleISO(t)
+	dir := t.TempDir()
+	image, out := filepath.Join(dir, "seed.iso"), filepath.Join(dir, "out")
+	if err := os.WriteFile(image, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(t.Context(), "xorriso", "-osirrox", "on", "-indev", image, "-extract", "/", out).CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "'cidata'") {
+		t.Fatalf("%v: %s", err, said)
+	}
+	for _, f := range files {
+		if content, err := os.ReadFile(filepath.Join(out, f.Name)); err != nil || !bytes.Equal(content, f.Content) {
+			t.Errorf("%s: %d bytes, %v", f.Name, len(content), err)
 		}
 	}
 }

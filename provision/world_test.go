@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha512"
@@ -9,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -19,13 +17,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kdomanski/iso9660"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
+	"github.com/k3sedge/k3sedge/testinfra/iso"
 )
 
 // world is a Proxmox stand-in, a LAN, and what the operator keeps. A new run
@@ -296,34 +294,14 @@ type guest struct {
 	crash             func(argv []string) error
 }
 
-func firstBoot(iso []byte) (*guest, error) {
-	image, err := iso9660.OpenImage(bytes.NewReader(iso))
-	if err != nil {
-		return nil, err
-	}
-	if label, err := image.Label(); err != nil || label != "cidata" {
-		return nil, err
-	}
-	root, err := image.RootDir()
-	if err != nil {
-		return nil, err
-	}
-	files, err := root.GetChildren()
-	if err != nil {
+func firstBoot(image []byte) (*guest, error) {
+	disc, err := iso.Read(image)
+	if err != nil || disc.Label != "cidata" {
 		return nil, err
 	}
 	g := &guest{files: map[string][]byte{}}
-	for _, f := range files {
-		content, err := io.ReadAll(f.Reader())
-		if err != nil {
-			return nil, err
-		}
-		if f.Name() == "user-data" {
-			err = yaml.Unmarshal(content, &g.user)
-		}
-		if err != nil {
-			return nil, err
-		}
+	if err := yaml.Unmarshal(disc.Files["user-data"], &g.user); err != nil {
+		return nil, err
 	}
 	if g.user.SSHKeys.Public == "" {
 		return nil, errors.New("no host key in the seed")

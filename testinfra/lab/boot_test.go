@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
+	"github.com/k3sedge/k3sedge/testinfra/iso"
 )
 
 // realLab makes a LAN and the means to run machines in it, without a daemon.
@@ -87,13 +88,13 @@ func newGuest(t *testing.T, l *Lab, f *fleet, img Image) *guest {
 	for name, content := range s {
 		files[name] = string(content)
 	}
-	iso := filepath.Join(g.dir, "seed.iso")
-	for path, content := range map[string][]byte{iso: disc(t, "cidata", files), filepath.Join(g.dir, "key"): private} {
+	image := filepath.Join(g.dir, "seed.iso")
+	for path, content := range map[string][]byte{image: iso.Make(t, "cidata", files), filepath.Join(g.dir, "key"): private} {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	g.vm = fakepve.Machine{VMID: 9000, Name: "edge-1", Disk: img.Path, MAC: "BC:24:11:00:00:01", ISOs: []string{iso}}
+	g.vm = fakepve.Machine{VMID: 9000, Name: "edge-1", Disk: img.Path, MAC: "BC:24:11:00:00:01", ISOs: []string{image}}
 	return g
 }
 

@@ -3,15 +3,13 @@
 package lab
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/kdomanski/iso9660"
+	"github.com/k3sedge/k3sedge/testinfra/iso"
 )
 
 // seedDir is where cloud-init looks for a seed besides disks and CD-ROMs.
@@ -47,67 +45,28 @@ func readSeed(isos []string) (seed, error) {
 // parseSeed reads a seed out of the bytes of an ISO as a machine would: it
 // counts only with cloud-init's label and with both files that make a seed.
 // What is no ISO at all is an empty disc, not an error.
-func parseSeed(data []byte) (s seed, err error) {
-	// The ISO comes from outside, and the reader trusts its lengths.
-	defer func() {
-		if r := recover(); r != nil {
-			s, err = nil, fmt.Errorf("damaged ISO: %v", r)
-		}
-	}()
-	if !hasVolume(data) {
+func parseSeed(data []byte) (seed, error) {
+	disc, err := iso.Read(data)
+	switch {
+	case errors.Is(err, iso.ErrNone):
 		return seed{}, nil
-	}
-	image, err := iso9660.OpenImage(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("damaged ISO: %w", err)
-	}
-	label, err := image.Label()
-	if err != nil {
-		return nil, fmt.Errorf("ISO without a label: %w", err)
-	}
-	if !strings.EqualFold(strings.TrimRight(label, " \x00"), "cidata") {
+	case err != nil:
+		return nil, err
+	case !strings.EqualFold(disc.Label, "cidata"):
 		return seed{}, nil
-	}
-	root, err := image.RootDir()
-	if err != nil {
-		return nil, fmt.Errorf("ISO without a folder: %w", err)
-	}
-	return seedFiles(root)
-}
-
-// hasVolume looks for the mark of an ISO 9660 volume after its 16 free sectors.
-func hasVolume(data []byte) bool {
-	const mark = 16*2048 + 1
-	return len(data) > mark+5 && string(data[mark:mark+5]) == "CD001"
-}
-
-// seedFiles reads the seed's files from the disc's folder. cloud-init ignores
-// a disc that lacks user-data or meta-data.
-func seedFiles(root *iso9660.File) (seed, error) {
-	entries, err := root.GetChildren()
-	if err != nil {
-		return nil, fmt.Errorf("read folder: %w", err)
 	}
 	found := seed{}
-	for _, e := range entries {
-		// Linux shows names without Rock Ridge in lower case.
-		name := strings.ToLower(e.Name())
-		if e.IsDir() || !isSeedName(name) {
+	for name, content := range disc.Files {
+		if !isSeedName(name) {
 			continue
 		}
-		if e.Size() > maxSeedFile {
-			return nil, fmt.Errorf("%s: %d bytes are too many for a seed", name, e.Size())
-		}
-		content, err := io.ReadAll(e.Reader())
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
+		if len(content) > maxSeedFile {
+			return nil, fmt.Errorf("%s: %d bytes are too many for a seed", name, len(content))
 		}
 		found[name] = content
 	}
-	_, user := found["user-data"]
-	_, meta := found["meta-data"]
-	if !user || !meta {
-		return seed{}, nil
+	if found["user-data"] == nil || found["meta-data"] == nil {
+		return seed{}, nil // cloud-init ignores such a disc
 	}
 	return found, nil
 }

@@ -3,36 +3,14 @@
 package lab
 
 import (
-	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/kdomanski/iso9660"
+	"github.com/k3sedge/k3sedge/testinfra/iso"
 )
-
-// disc writes an ISO with files in its folder.
-func disc(t testing.TB, label string, files map[string]string) []byte {
-	t.Helper()
-	w, err := iso9660.NewWriter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Cleanup() }()
-	for name, content := range files {
-		if err := w.AddFile(strings.NewReader(content), name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var b bytes.Buffer
-	if err := w.WriteTo(&b, label); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
 
 func TestParseSeed(t *testing.T) {
 	t.Parallel()
@@ -42,7 +20,7 @@ func TestParseSeed(t *testing.T) {
 		for _, e := range extra {
 			files[e] = "x"
 		}
-		return disc(t, label, files)
+		return iso.Make(t, label, files)
 	}
 	for name, c := range map[string]struct {
 		data []byte
@@ -52,8 +30,8 @@ func TestParseSeed(t *testing.T) {
 		"label in capitals":   {with("CIDATA", full), []string{"meta-data", "network-config", "user-data"}},
 		"other files":         {with("cidata", full, "readme"), []string{"meta-data", "network-config", "user-data"}},
 		"another label":       {with("debian", full), nil},
-		"no meta-data":        {disc(t, "cidata", map[string]string{"user-data": "x"}), nil},
-		"empty disc":          {disc(t, "cidata", nil), nil},
+		"no meta-data":        {iso.Make(t, "cidata", map[string]string{"user-data": "x"}), nil},
+		"empty disc":          {iso.Make(t, "cidata", nil), nil},
 		"blank bytes":         {make([]byte, 64<<10), nil},
 		"no bytes":            {nil, nil},
 		"shorter than a mark": {make([]byte, 100), nil},
@@ -70,14 +48,14 @@ func TestParseSeed(t *testing.T) {
 
 func TestADamagedDiscIsAnError(t *testing.T) {
 	t.Parallel()
-	whole := disc(t, "cidata", map[string]string{"user-data": "a", "meta-data": "b"})
+	whole := iso.Make(t, "cidata", map[string]string{"user-data": "a", "meta-data": "b"})
 	if s, err := parseSeed(whole[:17*2048]); err == nil {
 		t.Errorf("half a disc was read as %v", s)
 	}
 }
 
 func FuzzParseSeed(f *testing.F) {
-	f.Add(disc(f, "cidata", map[string]string{"user-data": "a", "meta-data": "b"}))
+	f.Add(iso.Make(f, "cidata", map[string]string{"user-data": "a", "meta-data": "b"}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := parseSeed(data)

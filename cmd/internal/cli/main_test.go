@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/term"
 )
 
 // canary stands for every secret of a script: the API token's and the
@@ -42,7 +41,7 @@ func program() {
 	if width, err := strconv.Atoi(os.Getenv(envTerminal)); err == nil {
 		s.Width = func() int { return width }
 		s.AskSecret = askCanary
-	} else if term.IsTerminal(int(os.Stderr.Fd())) {
+	} else if widthOf(os.Stderr) > 0 {
 		s.Err = os.Stderr // a test that made a real terminal looks itself
 	}
 	code := Main(context.Background(), os.Args, s)

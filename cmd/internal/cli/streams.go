@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/term"
-
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -36,7 +34,7 @@ type Streams struct {
 func System() Streams {
 	s := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.LookupEnv, Width: func() int { return widthOf(os.Stderr) }}
 	terminal := int(os.Stdin.Fd())
-	before, err := term.GetState(terminal)
+	before, err := terminalState(terminal)
 	if err != nil {
 		return s // no terminal
 	}
@@ -44,19 +42,19 @@ func System() Streams {
 	s.AskSecret = func() ([]byte, error) {
 		asking.Store(true)
 		defer asking.Store(false)
-		return term.ReadPassword(terminal)
+		return askHidden(terminal)
 	}
 	s.Restore = func() {
 		// Only then: a program in the background that sets the terminal is stopped.
 		if asking.Load() {
-			_ = term.Restore(terminal, before) // a terminal that went away needs no care
+			_ = setTerminal(terminal, before) // a terminal that went away needs no care
 		}
 	}
 	return s
 }
 
 func widthOf(f *os.File) int {
-	width, _, err := term.GetSize(int(f.Fd()))
+	width, err := terminalWidth(int(f.Fd()))
 	if err != nil {
 		return 0
 	}

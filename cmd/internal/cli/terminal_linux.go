@@ -1,0 +1,9 @@
+package cli
+
+import "golang.org/x/sys/unix"
+
+// How a terminal's state is asked for and set is each system's own number.
+const (
+	getTermios = unix.TCGETS
+	setTermios = unix.TCSETS
+)
