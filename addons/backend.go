@@ -11,7 +11,8 @@ import (
 
 const (
 	transportName = "backend"
-	dialTimeout   = "5s" // Traefik's own is 30 s, which is what a visitor would wait for a server that is off
+	caKey         = "ca.crt" // where Traefik looks for an authority in a Secret
+	dialTimeout   = "5s"     // Traefik's own is 30 s, which is what a visitor would wait for a server that is off
 
 	annotations = "traefik.ingress.kubernetes.io/"
 )
@@ -110,7 +111,7 @@ func (w wanted) transport() []object.Object {
 	var out []object.Object
 	if w.TLS != nil && w.TLS.CA != "" {
 		secret := w.meta(w.Name + "-ca")
-		out = append(out, object.Secret{Meta: secret, Type: "Opaque", Data: map[string][]byte{"ca.crt": w.secrets.CA}})
+		out = append(out, object.Secret{Meta: secret, Type: "Opaque", Data: map[string][]byte{caKey: w.secrets.CA}})
 		spec.RootCAs = []object.RootCA{{Secret: secret.Name}}
 	}
 	return append(out, object.ServersTransport{Meta: w.meta(transportName), Spec: spec})

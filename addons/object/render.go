@@ -99,27 +99,38 @@ func (s Secret) fields(reveal bool) any {
 // with *** in the place of each secret.
 func YAML(objects ...Object) ([]byte, error) {
 	var out bytes.Buffer
-	enc := yaml.NewEncoder(&out)
-	enc.SetIndent(2)
-	for _, o := range objects {
+	for i, o := range objects {
 		data, err := Shown(o)
 		if err != nil {
 			return nil, err
 		}
-		// JSON is YAML; read as such it keeps the order of its fields.
-		var doc yaml.Node
-		if err := yaml.Unmarshal(data, &doc); err != nil {
-			return nil, fmt.Errorf("read %s as YAML: %w", Path(o), err)
-		}
-		plain(&doc)
-		if err := enc.Encode(&doc); err != nil {
+		document, err := FromJSON(data)
+		if err != nil {
 			return nil, fmt.Errorf("write %s as YAML: %w", Path(o), err)
 		}
-	}
-	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("write YAML: %w", err)
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		out.Write(document)
 	}
 	return out.Bytes(), nil
+}
+
+// FromJSON is a JSON document as YAML, in the same order. JSON is YAML already;
+// only its looks change.
+func FromJSON(data []byte) ([]byte, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, err
+	}
+	plain(&doc)
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(&doc); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), enc.Close()
 }
 
 // plain takes the JSON out of the look of a document, as far as every reader
