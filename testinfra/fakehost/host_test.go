@@ -92,7 +92,7 @@ func TestCommands(t *testing.T) {
 	if _, err := h.Run(t.Context(), machine.Command{Argv: []string{"systemctl", "start", "k3s.service"}, Root: true}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := h.Look(t.Context(), look.Request{Units: []string{"k3s.service", "k3s-agent.service"}, Sysctls: []string{"a"}, Spaces: []string{"/"}, Dials: []look.Dial{{Address: "10.0.0.1:1"}}})
+	a, err := h.Look(t.Context(), look.Request{Units: []string{"k3s.service", "k3s-agent.service"}, Sysctls: []string{"a"}, Spaces: []string{"/"}, Dials: []look.Dial{{Address: "10.0.0.1:1", Millis: 1}}})
 	if err != nil || a.Units["k3s.service"].Active != "active" || a.Units["k3s-agent.service"].Load != "not-found" {
 		t.Errorf("got %+v, %v", a.Units, err)
 	}

@@ -2,6 +2,7 @@ package fakehost
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
@@ -18,6 +19,10 @@ func (h *Host) Look(ctx context.Context, r look.Request) (look.Answer, error) {
 	defer h.mu.Unlock()
 	if err := h.reached(ctx); err != nil {
 		return look.Answer{}, err
+	}
+	if err := r.Check(); err != nil {
+		h.t.Errorf("fakehost: a look that a real host refuses: %v", err)
+		return look.Answer{}, fmt.Errorf("%w: %w", look.ErrRequest, err)
 	}
 	h.looks = append(h.looks, r)
 	s := h.state.clone()

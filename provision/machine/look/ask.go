@@ -26,7 +26,7 @@ func (h Remote) Look(ctx context.Context, r Request) (Answer, error) {
 // Ask looks at a host through its node agent, which it places first where it is
 // missing or damaged. An agent that is there is one round trip.
 func Ask(ctx context.Context, t machine.AgentTarget, agents machine.Agents, r Request) (Answer, error) {
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return Answer{}, fmt.Errorf("look: %w: %w", ErrRequest, err)
 	}
 	request, err := json.Marshal(r)

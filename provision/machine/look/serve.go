@@ -37,14 +37,14 @@ func Main(ctx context.Context, in io.Reader, out io.Writer) error {
 	if _, err := d.Token(); err != io.EOF {
 		return fmt.Errorf("%w: more than one document on standard input", ErrRequest)
 	}
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return json.NewEncoder(out).Encode(Here(ctx, r))
 }
 
-// check finds what no look could answer.
-func (r Request) check() error {
+// Check finds what no look could answer: both sides refuse it.
+func (r Request) Check() error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
