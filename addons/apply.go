@@ -2,21 +2,12 @@ package addons
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/k3sedge/k3sedge/addons/object"
-	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
-	"github.com/k3sedge/k3sedge/provision/machine"
 )
-
-// atOnce bounds the requests that are under way together.
-const atOnce = 8
 
 // The two sides of a change, as people read them.
 const (
@@ -119,80 +110,4 @@ func (h *hands) apply(ctx context.Context, e edit) error {
 		return fmt.Errorf("apply %s: %w", e.send.Path, err)
 	}
 	return nil
-}
-
-// awaitNamespaces waits for those that are on their way out, because nothing
-// can be made in them before they are gone.
-func (h *hands) awaitNamespaces(ctx context.Context, todo []edit) error {
-	var names []string
-	for _, e := range todo {
-		if e.have == going && e.object.Kind().Cluster {
-			names = append(names, object.MetaOf(e.object).Name)
-		}
-	}
-	return together(ctx, names, h.awaitGone)
-}
-
-// awaitGone waits until a namespace that was deleted is gone.
-func (h *hands) awaitGone(ctx context.Context, name string) error {
-	path := object.Namespace{}.Kind().Path("", name)
-	w := converge.Wait{What: "namespace " + name + " to be gone", Every: 100 * time.Millisecond, Limit: 2 * time.Minute,
-		Cause: "an object in it has a finalizer whose controller does not answer"}
-	err := w.Until(ctx, func(ctx context.Context) (bool, string, error) {
-		data, err := h.do.Get(ctx, path)
-		if cluster.NotFound(err) {
-			return true, "", nil
-		}
-		return false, remaining(data), err
-	})
-	return machine.WithHint(err, "kubectl get namespace %s -o yaml says what is left in it", name)
-}
-
-// remaining is what a namespace says that it still waits for.
-func remaining(namespace []byte) string {
-	var n struct {
-		Status struct {
-			Conditions []struct{ Type, Status, Message string }
-		}
-	}
-	if decode(namespace, &n) != nil {
-		return ""
-	}
-	var out []string
-	for _, c := range n.Status.Conditions {
-		if c.Status == "True" {
-			out = append(out, c.Message)
-		}
-	}
-	return strings.Join(out, "; ")
-}
-
-// together does the same with all items, some at once, and joins the errors in
-// the order of the items. Where the API is away it does not go on asking.
-func together[T any](ctx context.Context, items []T, do func(context.Context, T) error) error {
-	requests, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	errs := make([]error, len(items))
-	slots := make(chan struct{}, atOnce)
-	var wg sync.WaitGroup
-	for i, it := range items {
-		slots <- struct{}{}
-		if requests.Err() != nil {
-			break
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if errs[i] = do(requests, it); cluster.Away(errs[i]) {
-				cancel(errs[i])
-			}
-		})
-	}
-	wg.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if away := context.Cause(requests); away != nil {
-		return away
-	}
-	return errors.Join(errs...)
 }

@@ -2,9 +2,7 @@ package addons
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -82,24 +80,5 @@ func (w wanted) meta(name string) object.Meta {
 
 func labelsOf(service string) map[string]string { return map[string]string{object.ForService: service} }
 
-// SystemObjects are those that all services refer to.
-func SystemObjects(c inventory.Cluster) ([]object.Object, error) {
-	edge := inventory.Edge{}
-	if c.Edge != nil {
-		edge = *c.Edge
-	}
-	meta := func(name string) object.Meta { return object.Meta{Name: name, Namespace: SystemNamespace} }
-	out := []object.Object{
-		object.Namespace{Meta: object.Meta{Name: SystemNamespace}},
-		object.TLSOption{Meta: meta(tlsOptionName), Spec: tlsOption()},
-		object.Middleware{Meta: meta(headersName), Spec: object.MiddlewareSpec{Headers: headersOf(inventory.Service{Preset: inventory.PresetWeb})}},
-	}
-	limits, err := sharedLimits(edge)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(limits)) {
-		out = append(out, object.Middleware{Meta: meta(name), Spec: object.MiddlewareSpec{RateLimit: limits[name]}})
-	}
-	return out, nil
-}
+// Manifests is the objects as documents of YAML, with *** in the place of each secret.
+func Manifests(objects []object.Object) ([]byte, error) { return object.YAML(objects...) }
