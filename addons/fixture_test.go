@@ -1,6 +1,8 @@
 package addons
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"net/netip"
 	"os"
@@ -43,6 +45,12 @@ func testService(changes ...func(*inventory.Service)) inventory.Service {
 // named is a service of another name and host.
 func named(name string, changes ...func(*inventory.Service)) inventory.Service {
 	return testService(append([]func(*inventory.Service){func(s *inventory.Service) { s.Name, s.Host = name, name+".example.org" }}, changes...)...)
+}
+
+var errNotSet = errors.New("env:A is not set")
+
+func failing(context.Context, inventory.SecretRef) (inventory.Secret, error) {
+	return inventory.Secret{}, errNotSet
 }
 
 func golden(t *testing.T, file string, objects []object.Object) {
