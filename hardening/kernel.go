@@ -31,6 +31,8 @@ func sysctlSettings() []sysctlSetting {
 		{"KRN-10", "vm.panic_on_oom", "0", true},
 		{"KRN-10", "kernel.panic", "10", true},
 		{"KRN-10", "kernel.panic_on_oops", "1", true},
+		{"KRN-10", "kernel.keys.root_maxkeys", "1000000", true},
+		{"KRN-10", "kernel.keys.root_maxbytes", "25000000", true},
 		{"EDG-10", "net.ipv4.ip_unprivileged_port_start", "80", true},
 	}
 }

@@ -39,7 +39,7 @@ func TestTheTransactionForAStockMachine(t *testing.T) {
 	if !slices.Equal(tx.Units, units) {
 		t.Errorf("units %v", tx.Units)
 	}
-	if len(tx.Sysctls) != 6 || tx.Sysctls["net.ipv4.ip_forward"] != "1" || tx.Sysctls["kernel.panic"] != "10" {
+	if len(tx.Sysctls) != 8 || tx.Sysctls["net.ipv4.ip_forward"] != "1" || tx.Sysctls["kernel.panic"] != "10" {
 		t.Errorf("sysctls %v", tx.Sysctls)
 	}
 	if len(plan.Blocked) > 0 || plan.Wait {

@@ -48,7 +48,7 @@ k3sedge harden --check proves that it still holds.
 		OnUsageError:   onUsageError,
 		Action:         rootAction,
 		Commands: []*cli.Command{
-			newInitCommand(s), newUpCommand(s), newServicesCommand(s), newHardenCommand(s), newStatusCommand(s), newKubeconfigCommand(s),
+			newInitCommand(s), newUpCommand(s), newAddServiceCommand(s), newRemoveServiceCommand(s), newServicesCommand(s), newHardenCommand(s), newStatusCommand(s), newKubeconfigCommand(s),
 			newRangesCommand(s), newTrustCommand(s), newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
 		},
 	}

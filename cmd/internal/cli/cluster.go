@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k3sedge/k3sedge/addons"
 	"github.com/k3sedge/k3sedge/addons/traefik"
 	"github.com/k3sedge/k3sedge/hardening/agent"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -72,7 +73,9 @@ func (st *site) clusterStages() ([]converge.Stage, error) {
 	}
 	api := st.kube()
 	stages := k3s.Stages(config, hosts, api)
-	return append(stages, traefik.Stages(st.traefikConfig(), api)...), nil
+	stages = append(stages, traefik.Stages(st.traefikConfig(), api)...)
+	services, err := st.addonsConfig("")
+	return append(stages, addons.Stages(services, api)...), err
 }
 
 // clusterPlan are the same stages without any hand to change something.
@@ -86,7 +89,9 @@ func (st *site) clusterPlan() ([]converge.Stage, error) {
 	}
 	api := st.kube()
 	stages := k3s.PlanStages(config, st.lookers(), api)
-	return append(stages, traefik.PlanStages(st.traefikConfig(), api)...), nil
+	stages = append(stages, traefik.PlanStages(st.traefikConfig(), api)...)
+	services, err := st.addonsConfig("")
+	return append(stages, addons.PlanStages(services, api)...), err
 }
 
 // lookers are the nodes, for those who may only look.
@@ -129,6 +134,17 @@ func (st *site) traefikManifest(version string) (machine.File, error) {
 
 func (st *site) traefikConfig() traefik.Config {
 	return traefik.Config{Cluster: st.project.Cluster, Ranges: st.ranges}
+}
+
+// addonsConfig is for one service, or for all of them.
+func (st *site) addonsConfig(only string) (addons.Config, error) {
+	cloudflare, err := loadRanges(st.file)
+	return addons.Config{
+		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: cloudflare, Only: only,
+		Secrets: func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
+			return ref.Resolve(ctx, st.streams.Getenv)
+		},
+	}, err
 }
 
 // published are the networks outside of the LAN that the edge is open to.

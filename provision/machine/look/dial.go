@@ -10,10 +10,13 @@ type Dial struct {
 	TLS        bool   `json:"tls,omitempty"`
 	ServerName string `json:"serverName,omitempty"`
 	CA         []byte `json:"ca,omitempty"` // PEM; judged against the host's own roots when empty
-	HTTP       bool   `json:"http,omitempty"`
-	Host       string `json:"host,omitempty"` // header
-	Path       string `json:"path,omitempty"`
-	Millis     int    `json:"millis"` // time for all of it, in milliseconds
+	// AnyCert goes on after a certificate that is not trusted. The answer
+	// still shows it, and what came after is the outcome.
+	AnyCert bool   `json:"anyCert,omitempty"`
+	HTTP    bool   `json:"http,omitempty"`
+	Host    string `json:"host,omitempty"` // header
+	Path    string `json:"path,omitempty"`
+	Millis  int    `json:"millis"` // time for all of it, in milliseconds
 }
 
 // Outcome is how far a Dial came, the first thing that failed.

@@ -33,7 +33,7 @@ func (d Dial) handshake(ctx context.Context, conn net.Conn, a *DialAnswer) (net.
 	}
 	chain := client.ConnectionState().PeerCertificates
 	a.Cert = certOf(chain[0])
-	if err := d.judge(chain); err != nil {
+	if err := d.judge(chain); err != nil && !d.AnyCert {
 		return nil, &failure{BadCert, err}
 	}
 	return client, nil

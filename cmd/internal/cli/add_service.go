@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/addons"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// serviceOptions are the flags of `k3sedge add-service` beyond the service.
+type serviceOptions struct {
+	file, output           string
+	replace, dryRun, force bool
+}
+
+func newAddServiceCommand(s Streams) *cli.Command {
+	flags := append(serviceFlags(),
+		switchFlag("replace", "change a service that is there already"),
+		switchFlag("dry-run", "print what would change in the cluster, write nothing"),
+		switchFlag("force", "go on although a server does not answer from a node"),
+		fileFlag(), serviceOutputFlag())
+	return command(cli.Command{
+		Name: "add-service", Usage: "put a server of your LAN behind the edge",
+		Description: `Checks the service against every rule, asks its servers from each node, writes
+services/NAME.yaml, brings it to the cluster and waits until each node answers.
+Nothing is written before every check has passed.`,
+		Flags: flags,
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, 1, 1); err != nil {
+				return err
+			}
+			service, err := serviceOf(c, c.Args().First())
+			if err != nil {
+				return err
+			}
+			o := serviceOptions{file: c.String("file"), output: c.String("output"), replace: c.Bool("replace"), dryRun: c.Bool("dry-run"), force: c.Bool("force")}
+			return runAddService(c.Context, s, o, service)
+		},
+	}, "NAME", `k3sedge add-service git --host git.example.org --to 10.0.0.20:3000
+k3sedge add-service pve --host pve.example.org --to 10.0.0.2:8006 --scheme https --ca pve-root-ca.pem
+k3sedge add-service wiki --host wiki.example.org --to 10.0.0.30:80 --expose public --dry-run`)
+}
+
+func serviceOutputFlag() cli.Flag {
+	f := choiceFlag("output", "`FORMAT` of progress and result; yaml prints the manifests and writes nothing", "text", "json", "yaml")
+	f.Aliases = []string{"o"}
+	return f
+}
+
+func runAddService(ctx context.Context, s Streams, o serviceOptions, service inventory.Service) error {
+	ctx, stop, release := interrupts(ctx, s)
+	defer release()
+	work := "add-service"
+	if o.dryRun || o.output == "yaml" {
+		work = "" // nothing is written, so nobody is kept from working
+	}
+	st, err := openSite(ctx, s, o.file, work)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	if service, err = st.admit(service, o.replace); err != nil {
+		return err
+	}
+	for _, w := range service.Warnings() {
+		fmt.Fprintf(s.Err, "warning: %s\n", w)
+	}
+	switch {
+	case o.output == "yaml":
+		return st.printManifests(ctx, service)
+	case o.dryRun:
+		return st.printDiff(ctx, service.Name)
+	}
+	return st.addService(ctx, stop, o, service)
+}
+
+// admit holds the service against the files, and makes it part of the project.
+func (st *site) admit(service inventory.Service, replace bool) (inventory.Service, error) {
+	if err := st.needK3s(); err != nil {
+		return service, err
+	}
+	project, err := st.project.WithService(service)
+	if err != nil {
+		return service, err
+	}
+	named := func(v inventory.Service) bool { return v.Name == service.Name }
+	wanted := project.Services[slices.IndexFunc(project.Services, named)]
+	if i := slices.IndexFunc(st.project.Services, named); i >= 0 && !replace && !reflect.DeepEqual(st.project.Services[i], wanted) {
+		return service, usagef("add --replace to change it, or edit services/"+service.Name+".yaml and run k3sedge up", "there is a service %s already, with other settings", service.Name)
+	}
+	st.project = project
+	return wanted, nil
+}
+
+// printManifests contacts nobody but what a secret's reference names.
+func (st *site) printManifests(ctx context.Context, service inventory.Service) error {
+	config, err := st.addonsConfig(service.Name)
+	if err != nil {
+		return err
+	}
+	document, err := addons.YAML(ctx, config)
+	if err != nil {
+		return err
+	}
+	_, err = st.streams.Out.Write(document)
+	return err
+}
+
+func (st *site) printDiff(ctx context.Context, name string) error {
+	config, err := st.addonsConfig(name)
+	if err != nil {
+		return err
+	}
+	text, err := addons.Diff(ctx, config, st.kube())
+	if err != nil {
+		return couldNotLook{err}
+	}
+	if len(text) == 0 {
+		fmt.Fprintln(st.streams.Err, "no changes")
+	}
+	_, err = st.streams.Out.Write(text)
+	return err
+}
+
+// addService is the whole way of a service: asked, held against the cluster,
+// kept, applied, and seen to answer.
+func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceOptions, service inventory.Service) error {
+	config, err := st.addonsConfig(service.Name)
+	if err != nil {
+		return err
+	}
+	report, err := openReport(st.streams, o.output, st.dir)
+	if err != nil {
+		return err
+	}
+	defer report.close()
+	checks := converge.Stage{Name: "checks"}
+	for _, look := range []lookStep{
+		{"service/servers", func(ctx context.Context) error { return st.askServers(ctx, service, o.force) }},
+		{"service/rules", func(ctx context.Context) error { return addons.Rules(ctx, config, st.kube()) }},
+	} {
+		checks.Tracks = append(checks.Tracks, look.wanted("").Tracks...)
+	}
+	if _, err := converge.Run(ctx, stop, report, checks); err != nil {
+		return err
+	}
+	if _, err := inventory.SaveService(inventory.ServicesDir(o.file), service, o.replace); err != nil {
+		return err
+	}
+	stages := append(addons.Stages(config, st.kube()), st.answers(service))
+	if _, err := converge.Run(ctx, stop, report, stages...); err != nil {
+		return halted{err, report.standing(), "k3sedge up"}
+	}
+	return st.printAdded(o.output, service)
+}
+
+// askServers asks the servers of a service from each node.
+func (st *site) askServers(ctx context.Context, service inventory.Service, force bool) error {
+	results, err := addons.Probe(ctx, st.lookers(), service)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, r := range results {
+		text := fmt.Errorf("%s from %s: %s", r.Server, r.Node, r.Text)
+		switch {
+		case r.Severity == addons.Fine:
+		case r.Severity == addons.Fault && !force:
+			faults = append(faults, machine.WithHint(text, "%s; --force adds the service all the same", r.Hint))
+		default:
+			fmt.Fprintf(st.streams.Err, "warning: %v\n", machine.WithHint(text, "%s", r.Hint))
+		}
+	}
+	return errors.Join(faults...)
+}

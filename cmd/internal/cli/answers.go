@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
+)
+
+// answerTime is how long a route may take from its objects to its first answer:
+// Traefik reads a change at once, a certificate may have to be issued.
+const answerTime = 30 * time.Second
+
+// answers is a stage in which each node asks its own Traefik for the service.
+func (st *site) answers(service inventory.Service) converge.Stage {
+	stage := converge.Stage{Name: "answers"}
+	for _, n := range st.project.Cluster.Nodes {
+		step := lookStep{"service/answers", func(ctx context.Context) error { return st.awaitAnswer(ctx, n, service) }}
+		stage.Tracks = append(stage.Tracks, converge.Bind(n.Name, struct{}{}, struct{}{}, converge.Step[struct{}, struct{}](step)))
+	}
+	return stage
+}
+
+func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inventory.Service) error {
+	ask := look.Request{Dials: []look.Dial{{
+		Address: net.JoinHostPort(n.Address.String(), "443"), TLS: true, AnyCert: true, ServerName: asked(service.Host),
+		HTTP: true, Host: asked(service.Host), Path: "/", Millis: 5000,
+	}}}
+	var last look.DialAnswer
+	wait := converge.Wait{What: "https://" + service.Host + " at " + n.Name, Every: 50 * time.Millisecond, Limit: answerTime}
+	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		answer, err := st.guests[n.Name].Look(ctx, ask)
+		if err != nil {
+			return false, "", err
+		}
+		last = answer.Dials[0]
+		return served(last), told(last), nil
+	})
+	return machine.WithHint(err, "%s", adviceFor(last, service))
+}
+
+// asked is a host that a wildcard stands for.
+func asked(host string) string {
+	if name, wildcard := strings.CutPrefix(host, "*."); wildcard {
+		return "k3sedge-probe." + name
+	}
+	return host
+}
+
+// served reports whether the answer came through the service's route. Traefik
+// says 404 where it has none and 502 to 504 where no server answers; what an
+// application says with these codes looks the same and is waited for in vain.
+func served(a look.DialAnswer) bool {
+	switch a.Status {
+	case http.StatusNotFound, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return false
+	}
+	return a.Outcome == look.Answered
+}
+
+func told(a look.DialAnswer) string {
+	if a.Status != 0 {
+		return fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+	}
+	return string(a.Outcome)
+}
+
+// adviceFor is what the last answer points to.
+func adviceFor(a look.DialAnswer, service inventory.Service) string {
+	switch {
+	case a.Status == http.StatusNotFound:
+		return "either the application has no page at /, or Traefik refuses the route: its reason stands at 127.0.0.1:8080/api/http/routers on the node"
+	case a.Status != 0:
+		return "the server does not answer Traefik; `k3sedge add-service` without --force asks it from each node"
+	case a.Outcome == look.Refused:
+		return "k3sedge status says whether Traefik runs on this node"
+	default:
+		return fmt.Sprintf("strict SNI refuses a host without certificate: is there a secret %s-tls in namespace edge-%s?", service.Name, service.Name)
+	}
+}
+
+// added is the result of add-service.
+type added struct {
+	Kind string   `json:"kind"` // service
+	Name string   `json:"name"`
+	URL  string   `json:"url"`
+	Via  []string `json:"via"` // the nodes' addresses that answer for it
+}
+
+func (st *site) printAdded(output string, service inventory.Service) error {
+	result := added{Kind: "service", Name: service.Name, URL: "https://" + service.Host + "/"}
+	for _, n := range st.project.Cluster.Nodes {
+		result.Via = append(result.Via, n.Address.String())
+	}
+	if output == "json" {
+		return json.NewEncoder(st.streams.Out).Encode(result)
+	}
+	for _, address := range result.Via {
+		fmt.Fprintf(st.streams.Out, "%s answers at %s\n", result.URL, address)
+	}
+	return nil
+}
