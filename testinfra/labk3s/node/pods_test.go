@@ -116,8 +116,12 @@ func TestAPodOutlivesK3s(t *testing.T) {
 		return s.State.Running != nil && s.Ready && pod.Status.Phase == corev1.PodRunning && pod.Status.HostIP == "127.0.0.1"
 	}
 	first := m.until(t, "running", running)
-	if file, ok := m.node.pods.logOf("default", "p", "c", false); !ok || lastLine(file) != "up" {
-		t.Errorf("log %s", file)
+	file, ok := m.node.pods.logOf("default", "p", "c", false)
+	for ok && lastLine(file) != "up" {
+		ok = sleep(t.Context(), 5*time.Millisecond) == nil
+	}
+	if !ok {
+		t.Fatalf("log %s", file)
 	}
 	m.stop()
 	m.start(t)
