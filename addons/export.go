@@ -6,8 +6,8 @@ import (
 	"github.com/k3sedge/k3sedge/addons/object"
 )
 
-// YAML is what Stages would apply, as a document for other tools. Secrets
-// stand in it as they are.
+// YAML is what Stages would apply, as documents for other tools, with *** in
+// the place of each secret.
 func YAML(ctx context.Context, c Config) ([]byte, error) {
 	wants, err := c.desired(ctx)
 	if err != nil {

@@ -55,7 +55,7 @@ func failing(context.Context, inventory.SecretRef) (inventory.Secret, error) {
 
 func golden(t *testing.T, file string, objects []object.Object) {
 	t.Helper()
-	got, err := Manifests(objects)
+	got, err := object.YAML(objects...)
 	if err != nil {
 		t.Fatal(err)
 	}

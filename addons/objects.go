@@ -79,6 +79,3 @@ func (w wanted) meta(name string) object.Meta {
 }
 
 func labelsOf(service string) map[string]string { return map[string]string{object.ForService: service} }
-
-// Manifests is the objects as documents of YAML, with *** in the place of each secret.
-func Manifests(objects []object.Object) ([]byte, error) { return object.YAML(objects...) }

@@ -42,6 +42,8 @@ var ErrNoNode = errors.New("no node could be asked")
 
 var errShort = errors.New("it did not say something of each server")
 
+const statusHint = "k3sedge status says which node is down"
+
 // probeTime is more than a server in the LAN takes, and less than a person waits.
 const probeTime = 5 * time.Second
 
@@ -73,7 +75,8 @@ func Probe(ctx context.Context, nodes map[string]look.Looker, s inventory.Servic
 	asked, told := false, map[string]bool{}
 	for i, name := range names {
 		if errs[i] != nil {
-			out = append(out, ProbeResult{Node: name, Severity: Unknown, Text: "could not be asked", Err: errs[i]})
+			out = append(out, ProbeResult{Node: name, Server: strings.Join(s.To, ", "), Severity: Unknown,
+				Text: fmt.Sprintf("the node could not be asked: %v", errs[i]), Hint: statusHint, Err: errs[i]})
 			continue
 		}
 		asked = true
@@ -82,7 +85,7 @@ func Probe(ctx context.Context, nodes map[string]look.Looker, s inventory.Servic
 		}
 	}
 	if !asked {
-		return out, machine.WithHint(errors.Join(append([]error{ErrNoNode}, errs...)...), "k3sedge status says which node is down")
+		return out, machine.WithHint(errors.Join(append([]error{ErrNoNode}, errs...)...), statusHint)
 	}
 	return out, nil
 }
