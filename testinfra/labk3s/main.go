@@ -22,8 +22,13 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/agent"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/charts"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/config"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/control"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/deploy"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/helm"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/issuer"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/node"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/server"
 )
 
@@ -53,6 +58,10 @@ func run(args []string, out, log io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	if args[0] == node.ContainCommand && len(args) == 2 { // the node part starts itself anew as a container
+		fmt.Fprintln(log, node.Contain(args[1]))
+		return 128
+	}
 	if part := hidden(args[0]); part != nil {
 		part.SetArgs(args[1:])
 		return cli.Run(part)
@@ -61,8 +70,10 @@ func run(args []string, out, log io.Writer) int {
 		fmt.Fprintf(out, "k3s version %s (lab)\ngo version %s\nThis is the lab's stand-in for K3s, not K3s.\n", release, runtime.Version())
 		return 0
 	}
-	if err := start(args, log); err != nil {
-		logrus.Errorf("Fatal: %v", err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := start(ctx, args, log); err != nil && ctx.Err() == nil {
+		logrus.StandardLogger().Log(logrus.FatalLevel, err)
 		return 1
 	}
 	return 0
@@ -82,30 +93,24 @@ func hidden(name string) *cobra.Command {
 	}
 }
 
-func start(args []string, log io.Writer) error {
+func start(ctx context.Context, args []string, log io.Writer) error {
 	if version.Get().GitVersion != release {
 		return fmt.Errorf("%w: it says it is %s", errBuild, version.Get().GitVersion)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	debug.SetMemoryLimit(memory)
 	file, rest := settings(args[1:])
-	switch role := config.Role(args[0]); role {
-	case config.Server:
-		c, err := config.Load(role, file, rest)
-		if err != nil {
-			return err
-		}
-		return server.Run(ctx, c, parts(log))
-	case config.Agent:
-		c, err := config.Load(role, file, rest)
-		if err != nil {
-			return err
-		}
-		return agent.Run(ctx, agent.Options{Config: c, Version: release, Run: parts(log).Node, Ready: ready})
-	default:
-		return fmt.Errorf("%w, not %q", errCommand, args[0])
+	role := config.Role(args[0])
+	if role != config.Server && role != config.Agent {
+		return fmt.Errorf("%w, not %q", errCommand, role)
 	}
+	c, err := config.Load(role, file, rest)
+	if err != nil {
+		return err
+	}
+	if role == config.Server {
+		return server.Run(ctx, c, parts(log))
+	}
+	return agent.Run(ctx, agent.Options{Config: c, Version: release, Run: node.Run, Ready: ready})
 }
 
 // settings takes --config out of the arguments.
@@ -128,7 +133,10 @@ func settings(args []string) (file string, rest []string) {
 
 // parts wires the packages that run beside the control plane.
 func parts(log io.Writer) server.Parts {
-	return server.Parts{Ready: ready, Out: log, Version: release}
+	return server.Parts{
+		Node: node.Run, Helm: helm.Run, Deploy: deploy.Run, Issuer: issuer.Run, Stage: charts.Stage,
+		Ready: ready, Out: log, Version: release,
+	}
 }
 
 // ready tells systemd, if it asks.

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/config"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/node"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/supervisor"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/token"
 )
@@ -35,7 +36,7 @@ type Options struct {
 	URL     string // the supervisor, as this node reaches it
 	Server  bool   // the node of a server
 	Version string
-	Run     func(context.Context, Node) error
+	Run     func(context.Context, node.Config) error
 	Ready   func()
 }
 
@@ -75,7 +76,7 @@ func hostPort(u *url.URL) string {
 }
 
 // Node joins the supervisor at o.URL and runs the node part until ctx ends.
-// learn is told the addresses of the servers.
+// learn, if there is one, is told the addresses of the servers.
 func (o Options) Node(ctx context.Context, learn func([]string) error) error {
 	j, err := o.join()
 	if err != nil {
@@ -83,34 +84,32 @@ func (o Options) Node(ctx context.Context, learn func([]string) error) error {
 	}
 	dir := filepath.Join(o.Config.DataDir, "agent")
 	var settings supervisor.Settings
-	trust := func() error {
-		if err := j.Trust(ctx); err != nil {
-			return fmt.Errorf("Failed to validate connection to cluster at %s: %w", o.Config.Server, err)
-		}
-		return nil
-	}
-	fetch := func() (err error) {
-		if settings, err = j.Settings(ctx); err == nil {
-			err = j.Fetch(ctx, dir)
-		}
-		if err != nil {
-			return fmt.Errorf("Waiting to retrieve agent configuration; server is not ready: %w", err)
-		}
-		return nil
-	}
 	if j.Token.Hash == "" {
 		logrus.Warn("Cluster CA certificate is not trusted by the host CA bundle, but the token does not include a CA hash. " +
 			"Use the full token from the server's node-token file to enable Cluster CA validation.")
 	}
-	for _, step := range []func() error{trust, fetch} {
-		if err := insist(ctx, step); err != nil {
+	if err := insist(ctx, j.Trust, func(err error) {
+		logrus.Errorf("Failed to validate connection to cluster at %s: %v", o.Config.Server, err)
+	}); err != nil {
+		return err
+	}
+	fetch := func(ctx context.Context) (err error) {
+		if settings, err = j.Settings(ctx); err != nil {
+			return err
+		}
+		return j.Fetch(ctx, dir)
+	}
+	if err := insist(ctx, fetch, func(err error) {
+		logrus.Infof("Waiting to retrieve agent configuration; server is not ready: %v", err)
+	}); err != nil {
+		return err
+	}
+	if learn != nil {
+		if err := learnServers(ctx, j, learn); err != nil {
 			return err
 		}
 	}
-	if err := learnServers(ctx, j, learn); err != nil {
-		return err
-	}
-	n, err := o.node(j, settings, dir)
+	n, err := o.forNode(j, settings, dir)
 	if err != nil {
 		return err
 	}
@@ -146,13 +145,13 @@ func (o Options) join() (*Join, error) {
 
 // insist tries until it works or ctx ends, and says each time why not. K3s'
 // agents never give up.
-func insist(ctx context.Context, try func() error) error {
+func insist(ctx context.Context, try func(context.Context) error, log func(error)) error {
 	for {
-		err := try()
+		err := try(ctx)
 		if err == nil {
 			return nil
 		}
-		logrus.Error(err)
+		log(err)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("join: %w", context.Cause(ctx))
@@ -185,23 +184,23 @@ func Identity(c config.Config) (name, ip string, err error) {
 }
 
 // node puts together what the node part is given.
-func (o Options) node(j *Join, s supervisor.Settings, dir string) (Node, error) {
+func (o Options) forNode(j *Join, s supervisor.Settings, dir string) (node.Config, error) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	identity := func(kubeconfig, cert string) (*rest.Config, error) {
 		return restConfig(fmt.Sprintf("https://127.0.0.1:%d", o.Config.LBPort), in(kubeconfig), in(cert), in("server-ca.crt"))
 	}
 	kubelet, err := identity("kubelet.kubeconfig", "client-kubelet")
 	if err != nil {
-		return Node{}, err
+		return node.Config{}, err
 	}
 	proxy, err := identity("kubeproxy.kubeconfig", "client-kube-proxy")
 	if err != nil {
-		return Node{}, err
+		return node.Config{}, err
 	}
 	if _, err := identity("k3scontroller.kubeconfig", "client-k3s-controller"); err != nil {
-		return Node{}, err
+		return node.Config{}, err
 	}
-	return Node{
+	return node.Config{
 		Name: j.Name, IP: j.IP, Rest: kubelet, Proxy: proxy,
 		ServingCert: in("serving-kubelet.crt"), ServingKey: in("serving-kubelet.key"), ClientCA: in("client-ca.crt"),
 		DataDir: o.Config.DataDir, ClusterCIDR: s.ClusterCIDR, ServiceCIDR: s.ServiceCIDR,

@@ -29,12 +29,9 @@ const PasswordFile = "/etc/rancher/node/password"
 // requestTimeout bounds one request to a supervisor.
 const requestTimeout = 10 * time.Second
 
-// The ways in which a server sends a node away.
-var (
-	ErrPassword = errors.New("Node password rejected, duplicate hostname or contents of '" + PasswordFile +
-		"' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag")
-	ErrStatus = errors.New("request refused")
-)
+// ErrPassword is what a node is told whose name another node has used first.
+var ErrPassword = errors.New("Node password rejected, duplicate hostname or contents of '" + PasswordFile +
+	"' may not match server node-passwd entry, try enabling a unique node name with the --with-node-id flag")
 
 // Join asks a supervisor for what a node needs.
 type Join struct {
@@ -93,7 +90,7 @@ func (j *Join) get(ctx context.Context, c *http.Client, path string) ([]byte, er
 	case resp.StatusCode == http.StatusForbidden:
 		return nil, ErrPassword
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%w: %s%s: %s", ErrStatus, j.URL, path, resp.Status)
+		return nil, fmt.Errorf("%s%s: %s", j.URL, path, resp.Status)
 	}
 	return io.ReadAll(resp.Body)
 }
@@ -115,7 +112,7 @@ func (j *Join) Settings(ctx context.Context) (supervisor.Settings, error) {
 
 // Fetch writes authorities and certificates into dir under the names of K3s.
 func (j *Join) Fetch(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make folder for certificates: %w", err)
 	}
 	for _, name := range []string{

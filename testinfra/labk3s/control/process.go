@@ -19,7 +19,7 @@ import (
 var ErrEnded = errors.New("has ended")
 
 // stopping is how long a part may take to end when it is asked to.
-const stopping = 5 * time.Second
+const stopping = 2 * time.Second
 
 // Process is a part that runs as a child of this process.
 type Process struct {

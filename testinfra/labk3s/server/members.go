@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +10,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -42,22 +43,24 @@ func sharedFiles() []string {
 // with the token; here one server hands it to the next.
 func (s *Server) shared() (map[string][]byte, error) {
 	names := sharedFiles()
-	if s.config.SecretsEncryption {
-		names = append(names, "cred/encryption-config.json")
+	for _, name := range []string{"cred/encryption-config.json", "issuer/lab-ca.crt", "issuer/lab-ca.key"} {
+		if _, err := os.Stat(filepath.Join(s.dir, name)); err == nil {
+			names = append(names, name)
+		}
 	}
 	return supervisor.Files(s.dir, names...)
 }
 
 // apiServers reads where the servers are from what they say of themselves.
 func apiServers(ctx context.Context, client kubernetes.Interface) ([]string, error) {
-	slices, err := client.DiscoveryV1().EndpointSlices("default").Get(ctx, "kubernetes", metav1.GetOptions{})
+	found, err := client.DiscoveryV1().EndpointSlices("default").Get(ctx, "kubernetes", metav1.GetOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list servers: %w", err)
 	}
 	var out []string
-	for _, e := range slices.Endpoints {
+	for _, e := range found.Endpoints {
 		for _, a := range e.Addresses {
-			for _, p := range slices.Ports {
+			for _, p := range found.Ports {
 				out = append(out, net.JoinHostPort(a, strconv.Itoa(int(*p.Port))))
 			}
 		}
@@ -133,16 +136,53 @@ func (s *Server) addMember(ctx context.Context) (string, error) {
 	host, _, _ := strings.Cut(strings.TrimPrefix(s.config.Server, "https://"), ":")
 	c, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{"https://" + net.JoinHostPort(host, "2379")}, DialTimeout: 5 * time.Second, Context: ctx,
-		TLS: &tls.Config{RootCAs: pool(cas), Certificates: []tls.Certificate{cert}},
+		TLS: &tls.Config{RootCAs: cas.EtcdServer.Pool(), Certificates: []tls.Certificate{cert}},
 	})
 	if err != nil {
 		return "", fmt.Errorf("reach the others' etcd: %w", err)
 	}
 	defer func() { _ = c.Close() }()
+	return s.insist(ctx, c)
+}
+
+// insist adds this server when the others are ready for it: while another one
+// joins, etcd takes no more.
+func (s *Server) insist(ctx context.Context, c *clientv3.Client) (string, error) {
 	self := "https://" + s.plane.Advertise + ":2380"
+	for {
+		list, err := s.add(ctx, c, self)
+		if err == nil {
+			return list, nil
+		}
+		logrus.Infof("Waiting to join the others' etcd: %v", err)
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("join the others' etcd: %w", context.Cause(ctx))
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// add tries once. What an earlier try left behind that never started is taken
+// away first.
+func (s *Server) add(ctx context.Context, c *clientv3.Client, self string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	old, err := c.MemberList(ctx)
+	if err != nil {
+		return "", fmt.Errorf("list members: %w", err)
+	}
+	for _, m := range old.Members {
+		if m.Name != "" || !slices.Contains(m.PeerURLs, self) {
+			continue
+		}
+		if _, err := c.MemberRemove(ctx, m.ID); err != nil {
+			return "", fmt.Errorf("remove what never started: %w", err)
+		}
+	}
 	added, err := c.MemberAdd(ctx, []string{self})
 	if err != nil {
-		return "", fmt.Errorf("join the others' etcd: %w", err)
+		return "", fmt.Errorf("add member: %w", err)
 	}
 	var members []string
 	for _, m := range added.Members {
@@ -154,5 +194,3 @@ func (s *Server) addMember(ctx context.Context) (string, error) {
 	}
 	return strings.Join(members, ","), nil
 }
-
-func pool(cas *pki.Cluster) *x509.CertPool { return cas.EtcdServer.Pool() }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -24,13 +23,14 @@ import (
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/agent"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/config"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/control"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/node"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/pki"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/supervisor"
 )
 
 // Parts are what runs beside the control plane. Each is left out when nil.
 type Parts struct {
-	Node    func(context.Context, agent.Node) error
+	Node    func(context.Context, node.Config) error
 	Helm    func(ctx context.Context, admin *rest.Config, chartsDir string) error
 	Deploy  func(ctx context.Context, admin *rest.Config, manifestsDir string) error
 	Issuer  func(ctx context.Context, admin *rest.Config, caDir string) error
@@ -93,6 +93,11 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 
 // prepare makes every file that the parts need, and says how etcd runs.
 func (s *Server) prepare(ctx context.Context) (control.Etcd, error) {
+	// What is below is for root alone; the node part's processes are not root
+	// and pass through here.
+	if err := os.MkdirAll(s.config.DataDir, 0o755); err != nil {
+		return control.Etcd{}, fmt.Errorf("make folder: %w", err)
+	}
 	for _, d := range []string{"tls/temporary-certs", "cred", "db", "manifests", "static/charts", "logs"} {
 		if err := os.MkdirAll(filepath.Join(s.dir, d), 0o700); err != nil {
 			return control.Etcd{}, fmt.Errorf("make folder: %w", err)
@@ -188,11 +193,16 @@ func (s *Server) supervise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	address := net.JoinHostPort(s.config.BindAddress, strconv.Itoa(s.config.HTTPSPort))
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("start supervisor: %w", err)
+	}
 	return supervisor.Listener{
-		Address: net.JoinHostPort(s.config.BindAddress, strconv.Itoa(s.config.HTTPSPort)), CAs: s.cas,
+		CAs:        s.cas,
 		MinVersion: control.Value(s.config.APIServerArgs, "tls-min-version"),
 		Ciphers:    control.Value(s.config.APIServerArgs, "tls-cipher-suites"),
-	}.Serve(ctx, h)
+	}.Serve(ctx, l, h)
 }
 
 // afterReady starts what needs the API.
@@ -223,22 +233,37 @@ func (s *Server) afterReady(ctx context.Context, group *errgroup.Group) error {
 		})
 	}
 	s.startParts(ctx, group, admin)
+	s.startNode(ctx, group)
 	return nil
 }
 
 func (s *Server) startParts(ctx context.Context, group *errgroup.Group, admin *rest.Config) {
+	var led []func(context.Context) error
 	for _, p := range []struct {
-		run func(context.Context, *rest.Config, string) error
-		dir string
+		run   func(context.Context, *rest.Config, string) error
+		dir   string
+		alone bool // on one server only
 	}{
-		{s.parts.Helm, filepath.Join(s.static(), "charts")},
-		{s.parts.Deploy, s.manifests()},
-		{s.parts.Issuer, filepath.Join(s.dir, "issuer")},
+		{s.parts.Helm, filepath.Join(s.static(), "charts"), true},
+		{s.parts.Deploy, s.manifests(), false},
+		{s.parts.Issuer, filepath.Join(s.dir, "issuer"), true},
 	} {
-		if p.run != nil {
-			group.Go(func() error { return p.run(ctx, rest.CopyConfig(admin), p.dir) })
+		run := func(ctx context.Context) error { return p.run(ctx, rest.CopyConfig(admin), p.dir) }
+		switch {
+		case p.run == nil:
+		case p.alone && s.plane.Members:
+			led = append(led, run)
+		default:
+			group.Go(func() error { return run(ctx) })
 		}
 	}
+	if len(led) > 0 {
+		group.Go(func() error { return lead(ctx, admin, s.name, together(led)) })
+	}
+}
+
+// startNode makes this server a node of its own cluster.
+func (s *Server) startNode(ctx context.Context, group *errgroup.Group) {
 	if s.parts.Node == nil || s.config.DisableAgent {
 		return
 	}
@@ -249,7 +274,18 @@ func (s *Server) startParts(ctx context.Context, group *errgroup.Group, admin *r
 		Config: c, URL: fmt.Sprintf("https://127.0.0.1:%d", c.HTTPSPort), Server: true,
 		Version: s.parts.Version, Run: s.parts.Node, Ready: func() {},
 	}
-	group.Go(func() error { return o.Node(ctx, func([]string) error { return nil }) })
+	group.Go(func() error { return o.Node(ctx, nil) })
+}
+
+// together runs several until the first of them fails.
+func together(runs []func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		for _, run := range runs {
+			group.Go(func() error { return run(ctx) })
+		}
+		return group.Wait()
+	}
 }
 
 // waitForAPI waits until kube-apiserver calls itself ready.
@@ -278,7 +314,7 @@ func (s *Server) waitForAPI(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err())
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}

@@ -20,21 +20,16 @@ import (
 // Listener says how 6443 is served. K3s' listener follows the API server's
 // own settings of TLS.
 type Listener struct {
-	Address    string
 	CAs        *pki.Cluster
 	MinVersion string // VersionTLS12, VersionTLS13
 	Ciphers    string // with commas between them
 }
 
-// Serve answers until ctx ends.
-func (l Listener) Serve(ctx context.Context, h http.Handler) error {
+// Serve answers on a listener, and closes it when ctx ends.
+func (l Listener) Serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 	config, err := l.tls()
 	if err != nil {
 		return err
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", l.Address)
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{
 		Handler: h, TLSConfig: config, ReadHeaderTimeout: 32 * time.Second,
@@ -43,7 +38,7 @@ func (l Listener) Serve(ctx context.Context, h http.Handler) error {
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ServeTLS(listener, "", ""); ctx.Err() == nil {
-		return fmt.Errorf("serve %s: %w", l.Address, err)
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
 	}
 	return nil
 }
