@@ -145,7 +145,7 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 		named("pve", https, func(s *inventory.Service) { s.TLS = &inventory.BackendTLS{CA: "file:/nowhere/ca.pem"} }))
 	c.Secrets = failing
 	k := newKube(t)
-	_, err, _ := run(t, c, k)
+	_, _, err := run(t, c, k)
 	for _, want := range []string{"service git: basicAuth.users: env:A is not set", "service pve: tls.ca:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in %v", want, err)

@@ -62,7 +62,7 @@ func TestNothingIsDeletedUnseen(t *testing.T) {
 		if err := kube.Fault(fault); err != nil {
 			t.Fatal(err)
 		}
-		if result, err, _ := run(t, testConfig(), kube); result.Failed != 1 || err == nil || len(kube.Writes()) != before {
+		if result, _, err := run(t, testConfig(), kube); result.Failed != 1 || err == nil || len(kube.Writes()) != before {
 			t.Errorf("%s: %+v, %v, wrote %v", k.Plural, result, err, kube.Writes()[before:])
 		}
 	}
@@ -117,7 +117,7 @@ func TestANamespaceThatDoesNotGo(t *testing.T) {
 		mustRun(t, testConfig(testService()), k)
 		k.Linger(true)
 		started := time.Now()
-		_, err, text := run(t, testConfig(), k)
+		_, text, err := run(t, testConfig(), k)
 		var hint interface{ Hint() string }
 		if err == nil || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "kubectl get namespace edge-git") || time.Since(started) > 3*time.Minute {
 			t.Errorf("%v after %s", err, time.Since(started))
@@ -246,7 +246,7 @@ func TestSomebodyEditsBehindUs(t *testing.T) {
 			}
 		}
 	})
-	_, err, _ := run(t, testConfig(testService()), k)
+	_, _, err := run(t, testConfig(testService()), k)
 	if !errors.Is(err, converge.ErrNotConverged) || !strings.Contains(err.Error(), "git/Ingress/git") {
 		t.Errorf("%v", err)
 	}

@@ -45,16 +45,16 @@ func testConfig(services ...inventory.Service) Config {
 }
 
 // run applies, and returns what happened beside the result.
-func run(t *testing.T, c Config, k *fakekube.Kube) (converge.Result, error, string) {
+func run(t *testing.T, c Config, k *fakekube.Kube) (converge.Result, string, error) {
 	t.Helper()
 	l := &log{}
 	result, err := converge.Run(t.Context(), nil, l, Stages(c, k.API())...)
-	return result, err, l.String()
+	return result, l.String(), err
 }
 
 func mustRun(t *testing.T, c Config, k *fakekube.Kube) converge.Result {
 	t.Helper()
-	result, err, text := run(t, c, k)
+	result, text, err := run(t, c, k)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -151,7 +151,7 @@ func TestEditsAreMended(t *testing.T) {
 			c := testConfig(testService())
 			mustRun(t, c, k)
 			put(t, k, tc.edit(k))
-			result, err, text := run(t, c, k)
+			result, text, err := run(t, c, k)
 			if err != nil || result.Changed != 1 || !strings.Contains(text, tc.want) {
 				t.Errorf("%+v, %v\n%s", result, err, text)
 			}
@@ -183,7 +183,7 @@ func TestChangesOfTheFile(t *testing.T) {
 	}
 	k := newKube(t)
 	mustRun(t, testConfig(headers("default-src 'self'")), k)
-	result, err, text := run(t, testConfig(headers("")), k)
+	result, text, err := run(t, testConfig(headers("")), k)
 	if err != nil || result.Changed != 1 || !strings.Contains(text, "git/Middleware/headers differs in fields that are no longer wanted") {
 		t.Errorf("%+v, %v\n%s", result, err, text)
 	}
@@ -243,7 +243,7 @@ func TestNamespaceWithAStrangerInItIsKept(t *testing.T) {
 	k := newKube(t)
 	mustRun(t, testConfig(testService()), k)
 	put(t, k, pod("edge-git", "database"))
-	result, err, text := run(t, testConfig(), k)
+	result, text, err := run(t, testConfig(), k)
 	if err != nil || result.Changed != 1 || !strings.Contains(text, "holds what is not of k3sedge: pod database") {
 		t.Errorf("%+v, %v\n%s", result, err, text)
 	}
@@ -277,7 +277,7 @@ func TestNamespaceThatIsStillGoingIsAwaited(t *testing.T) {
 		k.Linger(true)
 		done := make(chan error)
 		go func() {
-			_, err, _ := run(t, testConfig(), k)
+			_, _, err := run(t, testConfig(), k)
 			done <- err
 		}()
 		synctest.Wait()
@@ -297,7 +297,7 @@ func TestNamespaceThatIsStillGoingIsAwaited(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() {
-			_, err, _ := run(t, testConfig(testService()), k)
+			_, _, err := run(t, testConfig(testService()), k)
 			done <- err
 		}()
 		synctest.Wait()
@@ -320,7 +320,7 @@ func TestPlanWritesNothing(t *testing.T) {
 
 func TestNoTraefikYet(t *testing.T) {
 	t.Parallel()
-	_, err, _ := run(t, testConfig(testService()), fakekube.New())
+	_, _, err := run(t, testConfig(testService()), fakekube.New())
 	var hint interface{ Hint() string }
 	if !errors.Is(err, errNoTraefik) || !errors.As(err, &hint) {
 		t.Errorf("%v", err)

@@ -37,7 +37,7 @@ func TestTheAPIGoesAwayAtEachRequest(t *testing.T) {
 					if err := k.Fault(fakekube.Fault{Trouble: trouble, After: n}); err != nil {
 						t.Fatal(err)
 					}
-					_, err, text := run(t, c, k)
+					_, text, err := run(t, c, k)
 					var hint interface{ Hint() string }
 					if !cluster.Away(err) || !errors.As(err, &hint) {
 						t.Errorf("request %d: %v\n%s", n, err, text)
@@ -60,7 +60,7 @@ func TestOneRefusedObjectDoesNotStopTheOthers(t *testing.T) {
 	if err := k.Fault(fakekube.Fault{Method: "PATCH", Path: "edge-git/middlewares/headers$", Trouble: fakekube.Error, Status: 422, Reason: "Invalid", Message: "no"}); err != nil {
 		t.Fatal(err)
 	}
-	result, err, _ := run(t, testConfig(testService(), named("wiki")), k)
+	result, _, err := run(t, testConfig(testService(), named("wiki")), k)
 	var status *cluster.StatusError
 	if !errors.As(err, &status) || status.Code != 422 || result.Failed != 1 || !strings.Contains(err.Error(), "middlewares/headers") {
 		t.Errorf("%+v, %v", result, err)
@@ -87,7 +87,7 @@ func TestTheLookFails(t *testing.T) {
 			if err := k.Fault(tc.fault); err != nil {
 				t.Fatal(err)
 			}
-			result, err, _ := run(t, testConfig(testService()), k)
+			result, _, err := run(t, testConfig(testService()), k)
 			if result.Failed != 1 || cluster.Away(err) != tc.away || len(k.Writes()) > 0 {
 				t.Errorf("%s: %+v, %v, wrote %v", name, result, err, k.Writes())
 			}
@@ -133,7 +133,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	t.Parallel()
 	c := testConfig(testService(func(s *inventory.Service) { s.BasicAuth = &inventory.BasicAuth{Users: "env:USERS"} }))
 	k := newKube(t)
-	_, err, text := run(t, c, k)
+	_, text, err := run(t, c, k)
 	if err != nil || strings.Contains(text, canary) {
 		t.Errorf("%v\n%s", err, text)
 	}
@@ -141,7 +141,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	o := k.Object(secret)
 	o["data"] = map[string]any{"users": "eA=="}
 	put(t, k, o)
-	result, err, text := run(t, c, k)
+	result, text, err := run(t, c, k)
 	if err != nil || result.Changed != 1 || strings.Contains(text, canary) || strings.Contains(text, "eA==") || !strings.Contains(text, "git/Secret/git-users differs in data.users") {
 		t.Errorf("%+v, %v\n%s", result, err, text)
 	}
