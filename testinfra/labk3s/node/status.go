@@ -7,59 +7,48 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// report writes the pod's status if it differs from what the API has.
+// report tells the API what has changed since it last spoke of the pod. It is a
+// difference, as the kubelet's is: what others wrote stays.
 func (w *worker) report(ctx context.Context, pod *corev1.Pod) error {
-	want := w.status(pod)
-	if equality.Semantic.DeepEqual(strip(pod.Status), strip(want)) {
-		return nil
-	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID}, "status": want})
+	was, err := json.Marshal(corev1.Pod{Status: pod.Status})
 	if err != nil {
 		return fmt.Errorf("write the status: %w", err)
 	}
-	now, err := w.pods.node.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+	now, err := json.Marshal(corev1.Pod{Status: w.status(pod)})
+	if err != nil {
+		return fmt.Errorf("write the status: %w", err)
+	}
+	patch, err := strategicpatch.CreateTwoWayMergePatch(was, now, corev1.Pod{})
+	if err != nil {
+		return fmt.Errorf("compare the status: %w", err)
+	}
+	if string(patch) == "{}" {
+		return nil
+	}
+	// The UID keeps the patch from a pod that has taken this one's name.
+	patch = append([]byte(`{"metadata":{"uid":"`+pod.UID+`"},`), patch[1:]...)
+	told, err := w.pods.node.kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.pod == pod {
-		w.pod = now
+	if newer(told, w.pod) {
+		w.pod = told
 	}
 	return nil
-}
-
-// strip leaves what this node decides, with times as the API keeps them.
-func strip(s corev1.PodStatus) corev1.PodStatus {
-	content, err := json.Marshal(s)
-	var out corev1.PodStatus
-	if err != nil || json.Unmarshal(content, &out) != nil {
-		return s
-	}
-	out.Conditions = slices.DeleteFunc(out.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodScheduled || c.Type == corev1.DisruptionTarget
-	})
-	slices.SortFunc(out.Conditions, func(a, b corev1.PodCondition) int {
-		return slices.Compare([]byte(a.Type), []byte(b.Type))
-	})
-	out.QOSClass, out.ObservedGeneration = "", 0
-	for i := range out.Conditions {
-		out.Conditions[i].ObservedGeneration, out.Conditions[i].LastProbeTime = 0, metav1.Time{}
-	}
-	return out
 }
 
 func (w *worker) status(pod *corev1.Pod) corev1.PodStatus {
 	n := w.pods.node
 	now := metav1.Now()
-	s := corev1.PodStatus{
-		HostIP: n.IP, HostIPs: []corev1.HostIP{{IP: n.IP}}, StartTime: pod.Status.StartTime,
-	}
+	s := *pod.Status.DeepCopy()
+	s.HostIP, s.HostIPs, s.ContainerStatuses = n.IP, []corev1.HostIP{{IP: n.IP}}, nil
 	if s.StartTime == nil {
 		s.StartTime = &now
 	}
@@ -74,22 +63,30 @@ func (w *worker) status(pod *corev1.Pod) corev1.PodStatus {
 	}
 	s.Phase = phase(pod, s.ContainerStatuses)
 	set := func(t corev1.PodConditionType, ok bool) {
-		c := corev1.PodCondition{Type: t, Status: corev1.ConditionTrue, LastTransitionTime: now}
-		if !ok {
-			c.Status, c.Reason = corev1.ConditionFalse, "ContainersNotReady"
-		}
-		for _, was := range pod.Status.Conditions {
-			if was.Type == t && was.Status == c.Status {
-				c.LastTransitionTime = was.LastTransitionTime
-			}
-		}
-		s.Conditions = append(s.Conditions, c)
+		s.Conditions = setCondition(s.Conditions, t, ok)
 	}
 	set(corev1.PodReadyToStartContainers, w.volumes.ready)
 	set(corev1.PodInitialized, true)
 	set(corev1.ContainersReady, ready)
 	set(corev1.PodReady, ready)
 	return s
+}
+
+// setCondition changes a condition only if it is otherwise, so that its time
+// is that of the change.
+func setCondition(all []corev1.PodCondition, t corev1.PodConditionType, ok bool) []corev1.PodCondition {
+	c := corev1.PodCondition{Type: t, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}
+	if !ok {
+		c.Status, c.Reason = corev1.ConditionFalse, "ContainersNotReady"
+	}
+	at := slices.IndexFunc(all, func(was corev1.PodCondition) bool { return was.Type == t })
+	switch {
+	case at < 0:
+		return append(all, c)
+	case all[at].Status != c.Status:
+		all[at] = c
+	}
+	return all
 }
 
 func (c *container) status() corev1.ContainerStatus {
