@@ -10,6 +10,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
+	"k8s.io/client-go/rest"
 	basecompatibility "k8s.io/component-base/compatibility"
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
@@ -26,7 +27,10 @@ func NewAPIServer() *cobra.Command {
 	ctx := genericapiserver.SetupSignalContext()
 	c := &cobra.Command{
 		Use: "kube-apiserver", SilenceUsage: true, Args: cobra.NoArgs,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return s.GenericServerRunOptions.ComponentGlobalsRegistry.Set() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			rest.SetDefaultWarningHandler(rest.NoWarnings{}) // of its own requests to itself
+			return s.GenericServerRunOptions.ComponentGlobalsRegistry.Set()
+		},
 		RunE:              func(c *cobra.Command, _ []string) error { return runAPIServer(ctx, c, s, port) },
 	}
 	flags := s.Flags()

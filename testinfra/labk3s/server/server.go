@@ -224,6 +224,13 @@ func (s *Server) afterReady(ctx context.Context, group *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
+	client, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	if err := release(ctx, client); err != nil {
+		return err
+	}
 	group.Go(func() error {
 		return control.Process{Name: "kube-controller-manager", Args: s.plane.ControllerManager(), Limit: "200MiB", Out: s.parts.Out}.Run(ctx)
 	})
