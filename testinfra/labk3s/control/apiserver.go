@@ -8,9 +8,9 @@ import (
 	"github.com/spf13/cobra"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/rest"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/component-base/cli/globalflag"
-	"k8s.io/client-go/rest"
 	basecompatibility "k8s.io/component-base/compatibility"
 	"k8s.io/component-base/logs"
 	logsapi "k8s.io/component-base/logs/api/v1"
@@ -31,7 +31,7 @@ func NewAPIServer() *cobra.Command {
 			rest.SetDefaultWarningHandler(rest.NoWarnings{}) // of its own requests to itself
 			return s.GenericServerRunOptions.ComponentGlobalsRegistry.Set()
 		},
-		RunE:              func(c *cobra.Command, _ []string) error { return runAPIServer(ctx, c, s, port) },
+		RunE: func(c *cobra.Command, _ []string) error { return runAPIServer(ctx, c, s, port) },
 	}
 	flags := s.Flags()
 	globalflag.AddGlobalFlags(flags.FlagSet("global"), c.Name(), logs.SkipLoggingConfigurationFlags())
