@@ -176,8 +176,14 @@ func (h *hands) launch(ctx context.Context, u look.Unit, anew bool) error {
 			return err
 		}
 	}
+	if fresh := anew || u.Active != "active"; fresh && u.Restarts > 0 {
+		// Else systemd goes on counting, and its crashes would be taken for those of this start.
+		if err := h.run(ctx, "systemctl", "reset-failed", name); err != nil {
+			return err
+		}
+	}
 	switch {
-	case anew:
+	case anew || u.Restarts > 0 && u.Active != "active":
 		return h.run(ctx, "systemctl", "restart", "--no-block", name)
 	case u.Active != "active" && u.Active != "activating":
 		return h.run(ctx, "systemctl", "start", "--no-block", name)

@@ -129,6 +129,8 @@ func (w *world) run(n inventory.Node, i int, s *fakehost.State, c machine.Comman
 		}
 		s.Mkdir(c.Argv[9], os.FileMode(mode))
 		return nil
+	case line == "systemctl reset-failed "+unit:
+		u.Restarts = 0
 	case line == "systemctl daemon-reload":
 		u.Reload = false
 	case line == "systemctl enable "+unit:

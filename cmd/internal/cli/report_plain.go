@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
@@ -40,12 +42,24 @@ func (r *plainReporter) Report(e converge.Event) {
 	case converge.StepWaiting:
 		key := e.Subject + "/" + e.Step
 		last := r.waiting[key]
-		if last.text == e.Message && e.Time.Sub(last.at) < repeatWait {
+		text := withoutNumbers(e.Message)
+		if last.text == text && e.Time.Sub(last.at) < repeatWait {
 			return
 		}
-		r.waiting[key] = waitLine{e.Message, e.Time}
+		r.waiting[key] = waitLine{text, e.Time}
 		fmt.Fprintf(r.w, "  %s\n", describe(e))
 	case converge.StepDiffers, converge.StepChanging, converge.StepChanged, converge.StepHolds, converge.StepUnknown, converge.StepPending, converge.StepFailed:
 		fmt.Fprintf(r.w, "  %s\n", describe(e))
 	}
+}
+
+// withoutNumbers makes one wait of a message that only counts on, such as the
+// progress of an upload.
+func withoutNumbers(message string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, message)
 }
