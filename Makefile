@@ -6,7 +6,7 @@ BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
-.PHONY: deps build agents test lint unit e2e lab demo bench golden fuzz clean
+.PHONY: bundle deps build agents test lint unit e2e lab demo bench golden fuzz clean
 
 deps: ## Debian packages of the lab; asks for nothing that is already there
 	@.ci/deps $(LAB_PACKAGES)
@@ -29,16 +29,19 @@ unit: agents
 	go test -short -coverprofile=bin/cover.out ./...
 	@.ci/coverage bin/cover.out 90 inventory provision/converge hardening
 
-e2e: deps build
+bundle: ## the lab's K3s and the real Traefik, built once for each content
+	@.ci/bundle bin/bundle
+
+e2e: deps build bundle
 	@.ci/e2e go test -p 1 -count=1 -timeout 40m -v ./testinfra/lab ./testinfra/e2e
 
-lab: deps build
+lab: deps build bundle
 	bin/k3sedge-lab up
 
-demo: deps build ## two hardened machines out of nothing
+demo: deps build bundle ## out of nothing: two machines, hardened, K3s, Traefik and a service
 	@.ci/demo
 
-bench: deps build
+bench: deps build bundle
 	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
 
 golden: ## write the golden files anew; git diff shows what changed

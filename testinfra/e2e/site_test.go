@@ -32,7 +32,7 @@ type site struct {
 }
 
 // newLab brings up a lab of the test's own and takes it down at its end.
-func newLab(t testing.TB, name string) *site {
+func newLab(t testing.TB, name string, options ...lab.Option) *site {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("left out of -short: the end-to-end tests boot machines")
@@ -44,7 +44,7 @@ func newLab(t testing.TB, name string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := lab.Open(name, lab.WithProgram(filepath.Join(bin, "k3sedge-lab")), lab.WithProgress(logWriter{t}))
+	l, err := lab.Open(name, append(options, lab.WithProgram(filepath.Join(bin, "k3sedge-lab")), lab.WithProgress(logWriter{t}))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +62,22 @@ func newLab(t testing.TB, name string) *site {
 	s := &site{t: t, lab: l, program: filepath.Join(bin, "k3sedge")}
 	s.newProject()
 	return s
+}
+
+// newEdge is a lab whose projects install K3s from the bundle.
+func newEdge(t testing.TB, name string) *site {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out of -short: the end-to-end tests boot machines")
+	}
+	bundle, err := filepath.EvalSymlinks(filepath.Join("..", "..", "bin", "bundle"))
+	if err != nil {
+		t.Fatalf("no K3s for the lab, make bundle: %v", err)
+	}
+	if bundle, err = filepath.Abs(bundle); err != nil {
+		t.Fatal(err)
+	}
+	return newLab(t, name, lab.WithBundle(bundle))
 }
 
 // on is the same site for a subtest.
