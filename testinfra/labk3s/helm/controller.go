@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -58,7 +59,7 @@ func Run(ctx context.Context, admin *rest.Config, chartsDir string) error {
 		config:  informers.ForResource(configsResource()).Lister(),
 		events:  broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "helm-controller"}),
 		queue: workqueue.NewTypedRateLimitingQueue(
-			workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](time.Second, 10*time.Second)),
+			workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](time.Second, 5*time.Second)),
 	}
 	if err := c.watch(ctx, informers); err != nil {
 		return ended(ctx, err)
@@ -80,8 +81,12 @@ func ended(ctx context.Context, err error) error {
 func (c *controller) watch(ctx context.Context, informers dynamicinformer.DynamicSharedInformerFactory) error {
 	for _, r := range []schema.GroupVersionResource{chartsResource(), configsResource()} {
 		_, err := informers.ForResource(r).Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    c.enqueue,
-			UpdateFunc: func(_, now any) { c.enqueue(now) },
+			AddFunc: c.enqueue,
+			UpdateFunc: func(was, now any) {
+				if changed(was, now) {
+					c.enqueue(now)
+				}
+			},
 			DeleteFunc: c.enqueue,
 		})
 		if err != nil {
@@ -95,6 +100,13 @@ func (c *controller) watch(ctx context.Context, informers dynamicinformer.Dynami
 		}
 	}
 	return nil
+}
+
+// changed leaves out what this controller itself writes.
+func changed(was, now any) bool {
+	before, errBefore := meta.Accessor(was)
+	after, errAfter := meta.Accessor(now)
+	return errBefore != nil || errAfter != nil || before.GetGeneration() != after.GetGeneration() || after.GetDeletionTimestamp() != nil
 }
 
 func (c *controller) enqueue(o any) {

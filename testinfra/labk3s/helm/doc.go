@@ -7,7 +7,7 @@
 // Stand-in: the work is done in this process where K3s starts a Job, so there
 // is a job's name in the status but no Job and no log of it; what it would have
 // said is in the events and in the log of k3s. A failed try is repeated after
-// one second, then two, up to ten, where a Job waits up to six minutes. The
+// one second, then two, up to five, where a Job waits up to six minutes. The
 // condition Failed is true from the first failure on, where the real controller
 // waits for the Job's last try (backOffLimit 1000), and it names the error.
 // Charts are taken from static/charts, from chartContent or from a folder;

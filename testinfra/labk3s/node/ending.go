@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -76,7 +77,9 @@ func (w *worker) release(ctx context.Context, pod *corev1.Pod) {
 	}
 }
 
-// lastLine is the last that a container said.
+var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// lastLine is the last that a container said, without its colours.
 func lastLine(file string) string {
 	const most = 4096
 	f, err := os.Open(file)
@@ -92,5 +95,5 @@ func lastLine(file string) string {
 	if _, err := f.ReadAt(content, info.Size()-int64(len(content))); err != nil {
 		return ""
 	}
-	return strings.TrimSpace(lastLines(strings.TrimRight(string(content), "\n"), 1))
+	return strings.TrimSpace(colour.ReplaceAllString(lastLines(strings.TrimRight(string(content), "\n"), 1), ""))
 }

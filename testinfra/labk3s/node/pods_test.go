@@ -150,7 +150,7 @@ func TestAPodOutlivesK3s(t *testing.T) {
 func TestACrashLoopSaysWhy(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	m.bound(t, "echo bind: permission denied; exit 1", "")
+	m.bound(t, "printf '\\\\033[31mbind: permission denied\\\\033[0m'; exit 1", "")
 	s := m.until(t, "backing off", func(_ *corev1.Pod, s corev1.ContainerStatus) bool {
 		return s.State.Waiting != nil && s.State.Waiting.Reason == "CrashLoopBackOff"
 	})
