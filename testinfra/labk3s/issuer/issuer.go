@@ -204,10 +204,11 @@ func (is *issuer) hosts(key cache.ObjectName) ([]string, error) {
 	for _, o := range found {
 		ingress := o.(*networkingv1.Ingress)
 		for _, tls := range ingress.Spec.TLS {
+			if tls.SecretName != key.Name || ingress.DeletionTimestamp != nil {
+				continue
+			}
 			for _, host := range tls.Hosts {
-				if tls.SecretName == key.Name && ingress.DeletionTimestamp == nil {
-					out[host] = true
-				}
+				out[host] = true
 			}
 		}
 	}

@@ -81,6 +81,11 @@ func (s sandbox) enter() error {
 	if err := s.furnish(root); err != nil {
 		return err
 	}
+	return s.pivot(root)
+}
+
+// pivot moves into the finished root and forgets the node's.
+func (s sandbox) pivot(root string) error {
 	if s.ReadOnly {
 		if err := unix.Mount("", root, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
 			return fmt.Errorf("make the root read-only: %w", err)

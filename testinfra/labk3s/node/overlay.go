@@ -41,10 +41,8 @@ type backendData struct {
 
 // overlay joins the pod networks of all nodes by vxlan, in flannel's form.
 func (n *node) overlay(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.registered:
+	if err := await(ctx, n.registered); err != nil {
+		return err
 	}
 	changed := make(chan struct{}, 1)
 	factory := informers.NewSharedInformerFactory(n.watcher, 0)
@@ -74,14 +72,17 @@ func (n *node) overlay(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("list the nodes: %w", err)
 		}
-		if up, err = n.weave(ctx, up, all); err != nil && ctx.Err() == nil {
-			logrus.Errorf("overlay: %v", err)
-			if err := sleep(ctx, time.Second); err != nil {
-				return err
-			}
-			poke(nil)
-		}
+		up = n.weaveOrRetry(ctx, up, all, poke)
 	}
+}
+
+func (n *node) weaveOrRetry(ctx context.Context, up *tunnel, all []*corev1.Node, poke func(any)) *tunnel {
+	up, err := n.weave(ctx, up, all)
+	if err != nil && ctx.Err() == nil {
+		logrus.Errorf("overlay: %v", err)
+		time.AfterFunc(time.Second, func() { poke(nil) })
+	}
+	return up
 }
 
 // weave makes the node's own devices once it has a pod network, tells the

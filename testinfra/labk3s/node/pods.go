@@ -45,10 +45,8 @@ func newPods(n *node, at places) *pods {
 // runPods starts and ends pods as the API says, until ctx ends. It does not
 // end them then.
 func (n *node) runPods(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.registered:
+	if err := await(ctx, n.registered); err != nil {
+		return err
 	}
 	n.images.importAll()
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))

@@ -67,6 +67,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+func await(ctx context.Context, what <-chan struct{}) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-what:
+		return nil
+	}
+}
+
 func (n *node) create(ctx context.Context, object *corev1.Node) error {
 	_, err := n.kube.CoreV1().Nodes().Create(ctx, object, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {

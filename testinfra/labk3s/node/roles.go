@@ -18,10 +18,8 @@ func (n *node) roles(ctx context.Context) error {
 	if !n.Server {
 		return nil
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.registered:
+	if err := await(ctx, n.registered); err != nil {
+		return err
 	}
 	admin, err := clientcmd.BuildConfigFromFlags("", filepath.Join(n.DataDir, "server/cred/supervisor.kubeconfig"))
 	if err != nil {

@@ -86,13 +86,7 @@ func (t translation) sandbox() (sandbox, error) {
 // identity decides the user and groups: the container's, else the pod's, else
 // the image's.
 func (t translation) identity(s *sandbox) error {
-	pod, own := t.pod.Spec.SecurityContext, t.container.SecurityContext
-	if pod == nil {
-		pod = &corev1.PodSecurityContext{}
-	}
-	if own == nil {
-		own = &corev1.SecurityContext{}
-	}
+	pod, own := t.contexts()
 	var err error
 	if s.UID, s.GID, err = imageUser(t.image); err != nil {
 		return err
@@ -121,6 +115,18 @@ func (t translation) identity(s *sandbox) error {
 		return errors.New("container has runAsNonRoot and image will run as root")
 	}
 	return nil
+}
+
+// contexts gives what the pod and the container ask for, which may be nothing.
+func (t translation) contexts() (*corev1.PodSecurityContext, *corev1.SecurityContext) {
+	pod, own := t.pod.Spec.SecurityContext, t.container.SecurityContext
+	if pod == nil {
+		pod = &corev1.PodSecurityContext{}
+	}
+	if own == nil {
+		own = &corev1.SecurityContext{}
+	}
+	return pod, own
 }
 
 // imageUser reads USER of an image: numbers, or names of its /etc/passwd.
@@ -166,10 +172,7 @@ func (t translation) limits(s *sandbox) {
 	for _, c := range defaultCapabilities() {
 		have[c] = true
 	}
-	own := t.container.SecurityContext
-	if own == nil {
-		own = &corev1.SecurityContext{}
-	}
+	_, own := t.contexts()
 	if own.Privileged != nil && *own.Privileged {
 		for c := range capabilities() {
 			have[c] = true

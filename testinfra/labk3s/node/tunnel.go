@@ -138,7 +138,6 @@ func (t *tunnel) program(peers []peer) error {
 			return err
 		}
 	}
-	index := t.link.Attrs().Index
 	routes, err := netlink.RouteList(t.link, netlink.FAMILY_V4)
 	if err != nil {
 		return fmt.Errorf("list the routes: %w", err)
@@ -150,6 +149,12 @@ func (t *tunnel) program(peers []peer) error {
 			}
 		}
 	}
+	return t.prune(macs)
+}
+
+// prune takes away the neighbours and forwardings that lead to nobody.
+func (t *tunnel) prune(macs map[string]bool) error {
+	index := t.link.Attrs().Index
 	for _, family := range []int{netlink.FAMILY_V4, unix.AF_BRIDGE} {
 		neighbours, err := netlink.NeighList(index, family)
 		if err != nil {

@@ -40,7 +40,6 @@ func unpack(archive *tar.Reader, root *os.Root, h *tar.Header, name string) erro
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	mode := h.FileInfo().Mode()
 	if hidden, ok := strings.CutPrefix(path.Base(name), ".wh."); ok {
 		return root.RemoveAll(path.Join(path.Dir(name), hidden))
 	}
@@ -65,11 +64,17 @@ func unpack(archive *tar.Reader, root *os.Root, h *tar.Header, name string) erro
 	default:
 		return nil // devices: the runner gives each container its own
 	}
+	return own(root, name, h)
+}
+
+// own gives a file to whom the layer says. Only root may, and only root runs containers.
+func own(root *os.Root, name string, h *tar.Header) error {
 	if os.Geteuid() == 0 {
 		if err := root.Lchown(name, h.Uid, h.Gid); err != nil {
 			return err
 		}
 	}
+	mode := h.FileInfo().Mode()
 	return root.Chmod(name, mode.Perm()|mode&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
 }
 
