@@ -165,30 +165,36 @@ func (h *hands) takeTurn(ctx context.Context) (leave func(), err error) {
 
 // launch does not wait: systemctl would say nothing until K3s has joined.
 func (h *hands) launch(ctx context.Context, u look.Unit, anew bool) error {
-	name := unitOf(h.node.Role)
-	if anew || u.Reload || u.Load != "loaded" {
-		if err := h.run(ctx, "systemctl", "daemon-reload"); err != nil {
+	for _, order := range orders(unitOf(h.node.Role), u, anew) {
+		if err := h.run(ctx, append([]string{"systemctl"}, order...)...); err != nil {
 			return err
 		}
-	}
-	if u.File != "enabled" {
-		if err := h.run(ctx, "systemctl", "enable", name); err != nil {
-			return err
-		}
-	}
-	if fresh := anew || u.Active != "active"; fresh && u.Restarts > 0 {
-		// Else systemd goes on counting, and its crashes would be taken for those of this start.
-		if err := h.run(ctx, "systemctl", "reset-failed", name); err != nil {
-			return err
-		}
-	}
-	switch {
-	case anew || u.Restarts > 0 && u.Active != "active":
-		return h.run(ctx, "systemctl", "restart", "--no-block", name)
-	case u.Active != "active" && u.Active != "activating":
-		return h.run(ctx, "systemctl", "start", "--no-block", name)
 	}
 	return nil
+}
+
+// orders are what systemd has to be told of a unit that does not run, or that
+// is to be started anew.
+func orders(name string, u look.Unit, anew bool) [][]string {
+	crashes := u.Active != "active" && u.Restarts > 0
+	var out [][]string
+	if anew || u.Reload || u.Load != "loaded" {
+		out = append(out, []string{"daemon-reload"})
+	}
+	if u.File != "enabled" {
+		out = append(out, []string{"enable", name})
+	}
+	if anew && u.Restarts > 0 || crashes {
+		// Else systemd goes on counting, and its crashes would be taken for those of this start.
+		out = append(out, []string{"reset-failed", name})
+	}
+	switch {
+	case anew || crashes:
+		out = append(out, []string{"restart", "--no-block", name})
+	case u.Active != "active" && u.Active != "activating":
+		out = append(out, []string{"start", "--no-block", name})
+	}
+	return out
 }
 
 // startLimit is the time until K3s says that it runs. An agent unpacks its
