@@ -188,13 +188,20 @@ func orders(name string, u look.Unit, anew bool) [][]string {
 		// Else systemd goes on counting, and its crashes would be taken for those of this start.
 		out = append(out, []string{"reset-failed", name})
 	}
-	switch {
-	case anew || crashes:
-		out = append(out, []string{"restart", "--no-block", name})
-	case u.Active != "active" && u.Active != "activating":
-		out = append(out, []string{"start", "--no-block", name})
+	if verb := startVerb(u, anew || crashes); verb != "" {
+		out = append(out, []string{verb, "--no-block", name})
 	}
 	return out
+}
+
+func startVerb(u look.Unit, fresh bool) string {
+	switch {
+	case fresh:
+		return "restart"
+	case u.Active == "active", u.Active == "activating":
+		return ""
+	}
+	return "start"
 }
 
 // startLimit is the time until K3s says that it runs. An agent unpacks its

@@ -19,47 +19,19 @@
 // away; the control plane's parts are child processes of the server where K3s
 // runs them as goroutines; no kube-proxy, no network policies, no metrics.
 //
+// Build it with
+//
+//	go build -trimpath -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.35.4+lab1'
+//
+// for Kubernetes knows its version from the linker alone; without it the
+// program says so and does not start.
+//
 // # Contract between the packages
 //
-// The parts that a server or an agent starts are given what they need and
-// nothing else. Each Run blocks until ctx ends (nil) or it cannot go on (error,
-// which ends the whole process, as in K3s). Log with logrus, whose text format
-// is K3s' own.
-//
-//	package node    // the kubelet's place: Node object, lease, overlay, pods
-//	func Run(ctx context.Context, c Config) error
-//	type Config struct {
-//		Name, IP              string       // node-name, node-ip
-//		Rest                  *rest.Config // identity system:node:NAME, API by the local load balancer
-//		Proxy                 *rest.Config // identity system:kube-proxy (services, endpoint slices)
-//		ServingCert, ServingKey string     // files; kubelet's certificate for 10250
-//		ClientCA              string       // file; who may ask on 10250
-//		DataDir               string       // /var/lib/rancher/k3s
-//		ClusterCIDR, ServiceCIDR, ClusterDNS, ClusterDomain string // the node's own pod CIDR is in its Node object
-//		FlannelIface          string       // "" = the interface that has IP
-//		Labels, Taints        []string     // key=value, key=value:Effect
-//		KubeletArgs           []string     // name=value, unknown names are refused before anything starts
-//		ProtectKernelDefaults bool
-//		Server                bool         // control plane labels and the etcd role, as K3s sets them
-//		Version               string       // v1.35.4+lab1
-//		Ready                 func()       // called once when the Node object is registered
-//	}
-//
-//	package helm    // HelmChart, HelmChartConfig and their CRDs
-//	func Run(ctx context.Context, admin *rest.Config, chartsDir string) error
-//
-//	package deploy  // server/manifests, with Addon objects
-//	func Run(ctx context.Context, admin *rest.Config, manifestsDir string) error
-//
-//	package issuer  // issues the certificates that cert-manager will issue later
-//	func Run(ctx context.Context, admin *rest.Config, caDir string) error
-//
-//	package charts  // what K3s packages: static/charts/*.tgz and manifests/traefik.yaml …
-//	func Stage(staticDir, manifestsDir string, disabled []string) error
-//
-// staticDir is DIR/server/static (served on 6443 as /static/, charts in its
-// folder charts/), manifestsDir is DIR/server/manifests, caDir is DIR/server/issuer
-// (0700, made by issuer when it is not there). helm's chartsDir is
-// staticDir/charts; %{KUBERNETES_API}% in a chart's address stands for the
-// API's host and port as in K3s.
+// What runs beside the control plane is given what it needs and nothing else:
+// node.Run in the kubelet's place, helm.Run, deploy.Run for server/manifests,
+// issuer.Run until cert-manager comes, charts.Stage for what K3s packages.
+// Each Run blocks until ctx ends (nil) or it cannot go on (an error, which
+// ends the whole process, as in K3s). Logs go through logrus, whose text is
+// K3s' own. Of several servers one alone runs helm and issuer.
 package main

@@ -4,9 +4,9 @@ package config
 // the stand-in acts.
 type Config struct {
 	DataDir, Token, TokenFile, Server            string
-	NodeName, FlannelIface, ResolvConf           string
+	NodeName, FlannelIface                       string
 	NodeIP, NodeLabels, NodeTaints               []string
-	KubeletArgs, KubeProxyArgs                   []string
+	KubeletArgs                                  []string
 	ProtectKernelDefaults                        bool
 	LBPort                                       int
 	AgentToken, AgentTokenFile                   string
@@ -37,8 +37,8 @@ func (c *Config) nodeFields() map[string]any {
 	return map[string]any{
 		"data-dir": &c.DataDir, "token": &c.Token, "token-file": &c.TokenFile, "server": &c.Server,
 		"node-name": &c.NodeName, "node-ip": &c.NodeIP, "node-label": &c.NodeLabels, "node-taint": &c.NodeTaints,
-		"flannel-iface": &c.FlannelIface, "resolv-conf": &c.ResolvConf, "lb-server-port": &c.LBPort,
-		"kubelet-arg": &c.KubeletArgs, "kube-proxy-arg": &c.KubeProxyArgs,
+		"flannel-iface": &c.FlannelIface, "lb-server-port": &c.LBPort,
+		"kubelet-arg":             &c.KubeletArgs,
 		"protect-kernel-defaults": &c.ProtectKernelDefaults,
 	}
 }
@@ -70,6 +70,8 @@ func Ignored() map[string]string {
 		"etcd-disable-snapshots":      "the lab takes no snapshots",
 		"disable-cloud-controller":    "there is no cloud controller: the node part names its own addresses",
 		"disable-kube-proxy":          "there is no kube-proxy",
+		"kube-proxy-arg":              "there is no kube-proxy",
+		"resolv-conf":                 "pods run in the node's own network and see its file",
 		"disable-network-policy":      "nothing enforces network policies",
 		"selinux":                     "there is no containerd",
 		"snapshotter":                 "there is no containerd",

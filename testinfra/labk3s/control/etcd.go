@@ -111,7 +111,10 @@ func (p Plane) etcdValues(dir string, e Etcd) map[string]any {
 
 // etcdKeys are the keys that etcd's own configuration has.
 func etcdKeys() map[string]bool {
-	keys := map[string]bool{}
+	keys := map[string]bool{ // those that its file has besides
+		"listen-peer-urls": true, "listen-client-urls": true, "listen-client-http-urls": true, "initial-advertise-peer-urls": true,
+		"advertise-client-urls": true, "listen-metrics-urls": true, "cors": true, "host-whitelist": true, "feature-gates": true,
+	}
 	t := reflect.TypeFor[embed.Config]()
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")

@@ -7,8 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
+	typed "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
@@ -26,17 +25,13 @@ const (
 
 // lead runs what only one of several servers may run. The lease is in the
 // node's name, so that a server that was killed takes it up again at once.
-func lead(ctx context.Context, admin *rest.Config, name string, run func(context.Context) error) error {
-	client, err := kubernetes.NewForConfig(admin)
-	if err != nil {
-		return fmt.Errorf("make client: %w", err)
-	}
+func lead(ctx context.Context, client typed.LeasesGetter, name string, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: "kube-system", Name: "k3s"},
-			Client:     client.CoordinationV1(),
+			Client:     client,
 			LockConfig: resourcelock.ResourceLockConfig{Identity: name},
 		},
 		LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, ReleaseOnCancel: true,

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,9 @@ import (
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/pki"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/supervisor"
 )
+
+// ErrBackend is returned for an overlay that the stand-in was not taught.
+var ErrBackend = errors.New("the lab's overlay is vxlan, flannel-backend asks for another")
 
 // Parts are what runs beside the control plane. Each is left out when nil.
 type Parts struct {
@@ -54,6 +58,9 @@ type Server struct {
 
 // Run starts a server and runs it until ctx ends or one of its parts does.
 func Run(ctx context.Context, c config.Config, p Parts) error {
+	if c.FlannelBackend != "vxlan" {
+		return fmt.Errorf("%w: %s", ErrBackend, c.FlannelBackend)
+	}
 	name, ip, err := agent.Identity(c)
 	if err != nil {
 		return err
@@ -239,25 +246,26 @@ func (s *Server) afterReady(ctx context.Context, group *errgroup.Group) error {
 			return control.Process{Name: "kube-scheduler", Args: s.plane.Scheduler(), Limit: "150MiB", Out: s.parts.Out}.Run(ctx)
 		})
 	}
-	s.startParts(ctx, group, admin)
+	s.startParts(ctx, group, admin, client)
 	s.startNode(ctx, group)
 	return nil
 }
 
-func (s *Server) startParts(ctx context.Context, group *errgroup.Group, admin *rest.Config) {
+func (s *Server) startParts(ctx context.Context, group *errgroup.Group, admin *rest.Config, client kubernetes.Interface) {
 	var led []func(context.Context) error
+	charts := filepath.Join(s.static(), "charts")
 	for _, p := range []struct {
 		run   func(context.Context, *rest.Config, string) error
 		dir   string
 		alone bool // on one server only
 	}{
-		{s.parts.Helm, filepath.Join(s.static(), "charts"), true},
+		{s.parts.Helm, charts, true},
 		{s.parts.Deploy, s.manifests(), false},
 		{s.parts.Issuer, filepath.Join(s.dir, "issuer"), true},
 	} {
 		run := func(ctx context.Context) error { return p.run(ctx, rest.CopyConfig(admin), p.dir) }
 		switch {
-		case p.run == nil:
+		case p.run == nil || p.dir == charts && s.config.DisableHelm:
 		case p.alone && s.plane.Members:
 			led = append(led, run)
 		default:
@@ -265,7 +273,7 @@ func (s *Server) startParts(ctx context.Context, group *errgroup.Group, admin *r
 		}
 	}
 	if len(led) > 0 {
-		group.Go(func() error { return lead(ctx, admin, s.name, together(led)) })
+		group.Go(func() error { return lead(ctx, client.CoordinationV1(), s.name, together(led)) })
 	}
 }
 

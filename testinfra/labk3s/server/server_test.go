@@ -156,3 +156,12 @@ func TestAPIServers(t *testing.T) {
 		t.Error("no servers is no answer")
 	}
 }
+
+func TestAnOverlayThatIsNotThereIsRefused(t *testing.T) {
+	t.Parallel()
+	c := config.Defaults()
+	c.FlannelBackend = "wireguard-native"
+	if err := Run(t.Context(), c, Parts{}); !errors.Is(err, ErrBackend) {
+		t.Errorf("got %v", err)
+	}
+}
