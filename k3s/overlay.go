@@ -82,15 +82,14 @@ func (v *view) dial(ctx context.Context, routes []route) ([]look.DialAnswer, err
 // waitOverlay waits for flannel, and says then who is in the way.
 func waitOverlay(ctx context.Context, h *hands) error {
 	wait := converge.Wait{What: "the pod network", Every: pollEvery, Limit: overlayLimit, Cause: "8472/udp between the nodes may be blocked"}
-	var failed error // of the look itself
 	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
-		var left []converge.Change
-		if left, failed = checkOverlay(ctx, h.view, nil); failed != nil || len(left) == 0 {
-			return failed == nil, "", failed
+		left, err := checkOverlay(ctx, h.view, nil)
+		if err != nil || len(left) == 0 {
+			return err == nil, "", err
 		}
 		return false, left[0].ID + ": " + left[0].Have, nil
 	})
-	if err == nil || ctx.Err() != nil || failed != nil {
+	if !inVain(err) {
 		return err
 	}
 	return h.overlayTrouble(ctx, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 	"github.com/k3sedge/k3sedge/testinfra/fakehost"
 )
@@ -23,7 +24,8 @@ func TestABlockedOverlayIsNamed(t *testing.T) {
 			t.Errorf("plan: %+v, %v", r, err)
 		}
 		counted := countingHost{w.hosts["edge-2"], new(uint64)}
-		_, err := w.upOn(map[string]Host{"edge-1": w.hosts["edge-1"], "edge-2": counted})
+		// The time is over while edge-1 still waits for an answer.
+		_, err := w.upOn(map[string]Host{"edge-1": slowDials{w.hosts["edge-1"], 8 * time.Second}, "edge-2": counted})
 		var trouble *TroubleError
 		if !errors.As(err, &trouble) || !errors.Is(err, errOverlay) || trouble.Node != "edge-1" {
 			t.Fatalf("got %v", err)
@@ -54,6 +56,19 @@ func (h countingHost) Look(ctx context.Context, r look.Request) (look.Answer, er
 		a.Counters = []look.Counter{{Chain: "guard", Rule: "not published", Packets: *h.packets + 40}}
 	}
 	return a, err
+}
+
+// slowDials is a host whose connections take long to fail.
+type slowDials struct {
+	*fakehost.Host
+	takes time.Duration
+}
+
+func (h slowDials) Look(ctx context.Context, r look.Request) (look.Answer, error) {
+	if len(r.Dials) > 0 && !converge.Pause(ctx, h.takes) {
+		return look.Answer{}, ctx.Err()
+	}
+	return h.Host.Look(ctx, r)
 }
 
 func TestAnOverlayThatComesLateIsWaitedFor(t *testing.T) {

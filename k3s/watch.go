@@ -44,22 +44,28 @@ type patient struct {
 // lasts, as an error when no waiting helps or the time is over.
 func (h *hands) watch(ctx context.Context, what string, limit time.Duration, holds func(context.Context) (progress, error)) error {
 	p := &patient{hands: h, begun: h.Now()}
-	var failed error // of the look itself, not of what it saw
 	err := converge.Wait{What: what, Every: pollEvery, Limit: limit}.Until(ctx, func(ctx context.Context) (bool, string, error) {
-		var now progress
-		if now, failed = holds(ctx); now.ok || failed != nil || !now.ends && h.Now().Sub(p.begun) < usual {
-			return now.ok, now.state, failed
+		now, err := holds(ctx)
+		if now.ok || err != nil || !now.ends && h.Now().Sub(p.begun) < usual {
+			return now.ok, now.state, err
 		}
-		var hopeless bool
-		if hopeless, failed = p.explain(ctx, &now); hopeless {
+		hopeless, err := p.explain(ctx, &now)
+		if hopeless {
 			return false, "", errHopeless
 		}
-		return false, now.state, failed
+		return false, now.state, err
 	})
-	if err == nil || ctx.Err() != nil || failed != nil {
-		return err
+	if inVain(err) {
+		return h.trouble(ctx, err)
 	}
-	return h.trouble(ctx, err)
+	return err
+}
+
+// inVain tells a wait that saw no end from one whose look failed or that was
+// cancelled.
+func inVain(err error) bool {
+	var late *converge.LateError
+	return errors.As(err, &late) || errors.Is(err, errHopeless)
 }
 
 // explain finds out why it takes so long, mends what it can, and reports

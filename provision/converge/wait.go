@@ -15,12 +15,19 @@ type Wait struct {
 	Cause string
 }
 
+// LateError is a wait whose time was over before its condition held.
+type LateError struct{ Limit time.Duration }
+
+// Error names the limit.
+func (e *LateError) Error() string { return fmt.Sprintf("not within %s", e.Limit) }
+
 // Until asks holds until it says true. The string it returns is the state
-// now, shown to the user. An error of holds ends the wait at once.
+// now, shown to the user. An error of holds ends the wait at once; one that
+// comes of the time being over counts as a LateError.
 func (w Wait) Until(ctx context.Context, holds func(ctx context.Context) (bool, string, error)) error {
 	if w.Limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.Limit, fmt.Errorf("not within %s", w.Limit))
+		ctx, cancel = context.WithTimeoutCause(ctx, w.Limit, &LateError{w.Limit})
 		defer cancel()
 	}
 	started, pause, state := time.Now(), w.Every, ""
