@@ -1,10 +1,12 @@
 package k3s
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +99,31 @@ func TestAMachineThatIsNotThereIsNoMachineWithoutK3s(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// Each try to reach a machine that is off takes seconds.
+func TestAMachineThatIsNotThereIsAskedOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Agent)
+		w.mustUp()
+		w.hosts["edge-2"].Edit(func(s *fakehost.State) { s.Down = &machine.UnreachableError{State: machine.NoRoute} })
+		looks, asked := w.looks(), &countedLooks{Looker: w.hosts["edge-2"]}
+		looks["edge-2"] = asked
+		r, err := converge.Run(t.Context(), nil, &w.log, PlanStages(w.c, looks, w.api())...)
+		if err != nil || r.Unknown < 2 || asked.n.Load() != 1 {
+			t.Errorf("asked %d times: %+v, %v", asked.n.Load(), r, err)
+		}
+	})
+}
+
+type countedLooks struct {
+	look.Looker
+	n atomic.Int32
+}
+
+func (c *countedLooks) Look(ctx context.Context, r look.Request) (look.Answer, error) {
+	c.n.Add(1)
+	return c.Looker.Look(ctx, r)
 }
 
 // A run that is killed before any one change leaves what the next run needs: on

@@ -53,8 +53,10 @@ type view struct {
 	node   inventory.Node
 	looker look.Looker
 
-	mu   sync.Mutex
-	last *seen
+	mu     sync.Mutex
+	looked bool
+	last   *seen
+	blind  error // why there is no last
 }
 
 // seen is what one look found.
@@ -71,15 +73,16 @@ type hands struct {
 }
 
 // seen looks at the node, once for all steps until something is changed there.
+// A node that does not answer is not asked again either: each try takes seconds.
 func (v *view) seen(ctx context.Context) (*seen, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.last != nil {
-		return v.last, nil
+	if v.looked {
+		return v.last, v.blind
 	}
 	s, err := v.ask(ctx, v.request())
-	if err == nil {
-		v.last = s
+	if ctx.Err() == nil {
+		v.looked, v.last, v.blind = true, s, err
 	}
 	return s, err
 }
@@ -190,7 +193,7 @@ func (v *view) release(ctx context.Context) (release.Files, error) {
 func (v *view) forget() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.last = nil
+	v.looked, v.last, v.blind = false, nil, nil
 }
 
 // run runs a program as root.
