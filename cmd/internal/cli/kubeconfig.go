@@ -60,7 +60,7 @@ func runKubeconfig(ctx context.Context, s Streams, o kubeconfigOptions) error {
 	if err := st.needK3s(); err != nil {
 		return err
 	}
-	data, err := st.kubeconfig(ctx)
+	data, err := st.servers().Kubeconfig(ctx)
 	if err != nil {
 		return couldNotLook{err}
 	}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/provision/machine/look"
+)
+
+// aServer answers everything with err, or with what only it has.
+type aServer struct {
+	err   error
+	conn  net.Conn
+	asked int
+}
+
+func (s *aServer) Dial(context.Context, string) (net.Conn, error) {
+	s.asked++
+	return s.conn, s.err
+}
+
+func (s *aServer) Look(_ context.Context, r look.Request) (look.Answer, error) {
+	s.asked++
+	return look.Answer{Files: map[string]look.File{r.Files[0].Path: {Content: []byte("kubeconfig")}}}, s.err
+}
+
+func TestTheFirstServerThatAnswersServes(t *testing.T) {
+	t.Parallel()
+	down := errors.New("no route")
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	all := servers{&aServer{err: down}, &aServer{conn: near}, &aServer{err: errors.New("must not be asked")}}
+	if conn, err := all.Dial(t.Context(), "127.0.0.1:6443"); err != nil || conn != near {
+		t.Errorf("dial: %v, %v", conn, err)
+	}
+	if data, err := all.Kubeconfig(t.Context()); err != nil || string(data) != "kubeconfig" {
+		t.Errorf("kubeconfig: %q, %v", data, err)
+	}
+	if last := all[2].(*aServer); last.asked != 0 {
+		t.Error("the last server was asked although another had answered")
+	}
+	if _, err := all[:1].Dial(t.Context(), "127.0.0.1:6443"); !errors.Is(err, down) {
+		t.Errorf("no server: %v", err)
+	}
+}
+
+func TestNobodyIsAskedAfterAnInterrupt(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	second := &aServer{}
+	if _, err := (servers{&aServer{err: context.Canceled}, second}).Dial(ctx, "127.0.0.1:6443"); !errors.Is(err, context.Canceled) || second.asked > 0 {
+		t.Errorf("%v, asked %d", err, second.asked)
+	}
+}
