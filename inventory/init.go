@@ -27,7 +27,9 @@ type InitOptions struct {
 	Agent          bool
 	AuthorizedKeys []string // public keys, or file:PATH
 
-	K3sVersion string // "" leaves it to the version of k3sedge
+	MachinesOnly bool     // leaves out K3s and the edge
+	K3sVersion   string   // "" leaves it to the version of k3sedge
+	Edge         EdgeMode // "" for lan
 }
 
 // InitProxmox is what `k3sedge init` knows of a Proxmox host.
@@ -111,8 +113,10 @@ func (o InitOptions) cluster() Cluster {
 	c := Cluster{
 		APIVersion: APIVersion, Kind: "Cluster", Name: or(o.Name, "edge"), ID: or(o.ID, NewID()),
 		Network: Network{CIDR: o.CIDR, Gateway: o.Gateway},
-		K3s:     &K3s{Version: o.K3sVersion},
 		SSH:     SSH{User: o.User, Identities: o.Identities, Agent: o.Agent, AuthorizedKeys: o.AuthorizedKeys},
+	}
+	if !o.MachinesOnly {
+		c.K3s, c.Edge = &K3s{Version: o.K3sVersion}, &Edge{Mode: o.Edge}
 	}
 	for i, a := range o.Addresses {
 		c.Nodes = append(c.Nodes, Node{Name: fmt.Sprintf("%s-%d", c.Name, i+1), Address: a})

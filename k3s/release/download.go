@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -178,7 +177,7 @@ func (d *download) append(ctx context.Context, in incoming) error {
 		}
 	}
 	done, told := in.at, in.at
-	d.tell(ctx, done, total)
+	d.tell(done, total)
 	for buf := make([]byte, 64<<10); ; {
 		n, readErr := in.resp.Body.Read(buf)
 		if _, err := in.part.Write(buf[:n]); err != nil {
@@ -188,7 +187,7 @@ func (d *download) append(ctx context.Context, in incoming) error {
 			in.alive()
 		}
 		if done-told >= stride || readErr != nil {
-			d.tell(ctx, done, total)
+			d.tell(done, total)
 			told = done
 		}
 		switch {
@@ -202,17 +201,11 @@ func (d *download) append(ctx context.Context, in incoming) error {
 	}
 }
 
-// tell reports how far it is: finely to the one who asked for it, in tenths to
-// the run.
-func (d *download) tell(ctx context.Context, done, total int64) {
+// tell reports how far it is to the one who asked for it.
+func (d *download) tell(done, total int64) {
 	if d.source.Progress != nil {
 		d.source.Progress(d.missing.Name, done, total)
 	}
-	what := "the download of " + d.missing.Name
-	if total > 0 {
-		what += fmt.Sprintf(", %d %% of %s", done*10/total*10, amount(total))
-	}
-	converge.Waiting(ctx, what, "")
 }
 
 // room refuses a download that cannot fit.
@@ -238,3 +231,6 @@ func (d *download) noRoom(need, free int64) error {
 	return machine.WithHint(fmt.Errorf("no room in %s: %s more are needed, %s are free", d.source.Cache, amount(need), amount(free)),
 		"make room there, %s", elsewhere)
 }
+
+// amount is bytes for people, in the unit of download pages.
+func amount(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }

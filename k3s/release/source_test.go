@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 func TestVersionsAreWhole(t *testing.T) {
@@ -140,36 +139,6 @@ func TestLookRefuses(t *testing.T) {
 	_, _, err = w.Look(t.Context(), "amd64")
 	wantError(t, err, "the checksum of k3s of K3s v1.2.3+k3s1 is not known")
 }
-
-func TestStep(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.put(t, partOf(w.cached("k3s-airgap-images-amd64.tar.zst")), w.images[:200_000])
-	plan := converge.Stage{Name: "release", Tracks: []converge.Track{converge.Observe[Looker, Fetcher]("", w.Source, NewStep("amd64"))}}
-	var said strings.Builder
-	if _, err := converge.Run(t.Context(), nil, report(func(e converge.Event) { fmt.Fprint(&said, e.Changes) }), plan); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"{k3s  of K3s v1.35.99+k3s1, downloaded, 0.0 MB}", "{k3s-airgap-images-amd64.tar.zst 0.2 MB of an earlier download of K3s v1.35.99+k3s1, downloaded, 1.5 MB}"} {
-		if !strings.Contains(said.String(), want) {
-			t.Errorf("the plan says %q, without %q", said.String(), want)
-		}
-	}
-	if len(w.gets()) > 0 {
-		t.Errorf("a plan downloaded %q", w.gets())
-	}
-	do := converge.Stage{Name: "release", Tracks: []converge.Track{converge.Bind[Looker, Fetcher]("", w.Source, w.Source, NewStep("amd64"))}}
-	for _, want := range []converge.Result{{Changed: 1}, {Holds: 1}} {
-		if got, err := converge.Run(t.Context(), nil, report(func(converge.Event) {}), do); err != nil || got != want {
-			t.Errorf("got %+v, %v, want %+v", got, err, want)
-		}
-	}
-}
-
-type report func(converge.Event)
-
-// Report implements converge.Reporter.
-func (r report) Report(e converge.Event) { r(e) }
 
 func FuzzParseSums(f *testing.F) {
 	f.Add([]byte(sum(nil) + "  k3s\n" + sum([]byte("x")) + " *k3s-images.txt\r\n\n"))

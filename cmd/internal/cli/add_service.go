@@ -121,7 +121,7 @@ func (st *site) printDiff(ctx context.Context, name string) error {
 	}
 	text, err := addons.Diff(ctx, config, st.kube())
 	if err != nil {
-		return couldNotLook{err}
+		return refused(couldNotLook{err})
 	}
 	if len(text) == 0 {
 		fmt.Fprintln(st.streams.Err, "no changes")
@@ -150,16 +150,25 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 		checks.Tracks = append(checks.Tracks, look.wanted("").Tracks...)
 	}
 	if _, err := converge.Run(ctx, stop, report, checks); err != nil {
-		return err
+		return refused(err)
 	}
 	if _, err := inventory.SaveService(inventory.ServicesDir(o.file), service, o.replace); err != nil {
 		return err
 	}
-	stages := append(addons.Stages(config, st.kube()), st.answers(service))
+	stages := append(addons.Stages(config, st.kube()), st.answers(service, o.force))
 	if _, err := converge.Run(ctx, stop, report, stages...); err != nil {
 		return halted{err, report.standing(), "k3sedge up"}
 	}
 	return st.printAdded(o.output, service)
+}
+
+// refused makes a broken rule what it is: a service that must be another one.
+func refused(err error) error {
+	var rule *addons.RuleError
+	if errors.As(err, &rule) {
+		return usageError{err}
+	}
+	return err
 }
 
 // askServers asks the servers of a service from each node.

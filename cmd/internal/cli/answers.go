@@ -20,16 +20,17 @@ import (
 const answerTime = 30 * time.Second
 
 // answers is a stage in which each node asks its own Traefik for the service.
-func (st *site) answers(service inventory.Service) converge.Stage {
+// Of a service that was forced, no server is expected to answer.
+func (st *site) answers(service inventory.Service, forced bool) converge.Stage {
 	stage := converge.Stage{Name: "answers"}
 	for _, n := range st.project.Cluster.Nodes {
-		step := lookStep{"service/answers", func(ctx context.Context) error { return st.awaitAnswer(ctx, n, service) }}
+		step := lookStep{"service/answers", func(ctx context.Context) error { return st.awaitAnswer(ctx, n, service, forced) }}
 		stage.Tracks = append(stage.Tracks, converge.Bind(n.Name, struct{}{}, struct{}{}, converge.Step[struct{}, struct{}](step)))
 	}
 	return stage
 }
 
-func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inventory.Service) error {
+func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inventory.Service, forced bool) error {
 	ask := look.Request{Dials: []look.Dial{{
 		Address: net.JoinHostPort(n.Address.String(), "443"), TLS: true, AnyCert: true, ServerName: asked(service.Host),
 		HTTP: true, Host: asked(service.Host), Path: "/", Millis: 5000,
@@ -42,7 +43,7 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inven
 			return false, "", err
 		}
 		last = answer.Dials[0]
-		return served(last), told(last), nil
+		return served(last, forced), told(last), nil
 	})
 	return machine.WithHint(err, "%s", adviceFor(last, service))
 }
@@ -58,10 +59,13 @@ func asked(host string) string {
 // served reports whether the answer came through the service's route. Traefik
 // says 404 where it has none and 502 to 504 where no server answers; what an
 // application says with these codes looks the same and is waited for in vain.
-func served(a look.DialAnswer) bool {
+// A forced service is served as soon as it has a route.
+func served(a look.DialAnswer, forced bool) bool {
 	switch a.Status {
-	case http.StatusNotFound, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusNotFound:
 		return false
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return forced
 	}
 	return a.Outcome == look.Answered
 }

@@ -14,6 +14,10 @@ import (
 func Main(ctx context.Context, args []string, s Streams) int {
 	s.Err = s.screen()
 	app := newApp(s)
+	if last := len(args) - 1; last > 0 && args[last] == completionFlag {
+		fmt.Fprintln(s.Out, strings.Join(offers(app, args[1:last]), "\n"))
+		return exitOK
+	}
 	args = flagsFirst(app, spelled(args))
 	err := knownFlags(app, args)
 	if err == nil {
@@ -32,24 +36,26 @@ func Main(ctx context.Context, args []string, s Streams) int {
 func newApp(s Streams) *cli.App {
 	return &cli.App{
 		Name:  "k3sedge",
-		Usage: "hardened K3s edge machines on Proxmox, and the proof that they stay so",
-		Description: `k3sedge init writes k3sedge.yaml; k3sedge up makes it so, as often as you like;
-k3sedge harden --check proves that it still holds.
+		Usage: "a hardened K3s edge in front of the services of your LAN, and the proof that it stays so",
+		Description: `k3sedge init writes k3sedge.yaml; k3sedge up makes it so, as often as you like:
+machines on Proxmox, hardened, with K3s and Traefik on each.
+k3sedge add-service puts a server of the LAN behind them; k3sedge status shows how
+they stand; k3sedge harden --check proves that they are still hardened.
 
 ` + exitCodes,
-		Writer:               s.Out,
-		ErrWriter:            s.Err,
-		EnableBashCompletion: true,
-		HideVersion:          true,
-		HideHelpCommand:      true,
-		Suggest:              true,
+		Writer:          s.Out,
+		ErrWriter:       s.Err,
+		HideVersion:     true,
+		HideHelpCommand: true,
+		Suggest:         true,
 		// Errors are printed and turned into an exit code in Main alone.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   onUsageError,
 		Action:         rootAction,
 		Commands: []*cli.Command{
-			newInitCommand(s), newUpCommand(s), newAddServiceCommand(s), newRemoveServiceCommand(s), newServicesCommand(s), newHardenCommand(s), newStatusCommand(s), newKubeconfigCommand(s),
-			newRangesCommand(s), newTrustCommand(s), newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
+			newInitCommand(s), newUpCommand(s), newAddServiceCommand(s), newRemoveServiceCommand(s), newServicesCommand(s),
+			newStatusCommand(s), newHardenCommand(s), newKubeconfigCommand(s), newRangesCommand(s), newTrustCommand(s),
+			newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
 		},
 	}
 }
@@ -123,13 +129,10 @@ func spelled(args []string) []string {
 	return args
 }
 
-// completionFlag is how the completion scripts ask; it has to stay the last.
-const completionFlag = "--generate-bash-completion"
-
 // flagsFirst moves a command's flags before its arguments, because people
 // write `trust edge-1 --yes` and the flag package stops at the first argument.
 func flagsFirst(app *cli.App, args []string) []string {
-	if len(args) < 3 || args[len(args)-1] == completionFlag {
+	if len(args) < 3 {
 		return args
 	}
 	command := app.Command(args[1])

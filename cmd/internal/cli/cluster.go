@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/k3sedge/k3sedge/addons"
@@ -37,23 +37,26 @@ func (st *site) needK3s() error {
 	return nil
 }
 
-// server is the node through whose SSH connection the cluster's API is reached.
-func (st *site) server() (inventory.Node, *guest) {
-	n, _ := k3s.ServerOf(st.project.Cluster) // Load has made sure that there is one
-	return n, st.guests[n.Name]
-}
-
-// kubeconfig reads what K3s wrote on its first server. It is a secret.
-func (st *site) kubeconfig(ctx context.Context) ([]byte, error) {
-	_, server := st.server()
-	return k3s.Kubeconfig(ctx, server)
+// useBundle takes the release from another folder than the file says; "" leaves it.
+func (st *site) useBundle(folder string) error {
+	if folder == "" {
+		return nil
+	}
+	if err := st.needK3s(); err != nil {
+		return err
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return usagef("name the folder with the files of a release, such as k3s and sha256sum-amd64.txt", "--bundle %s: there is no such folder", folder)
+	}
+	st.project.Cluster.K3s.Bundle = folder
+	return nil
 }
 
 // kube is the cluster's API. Nothing is contacted before the first request.
 func (st *site) kube() *kubeapi.Client {
 	if st.api == nil {
-		_, server := st.server()
-		st.api = kubeapi.New(kubeapi.Config{Dialer: server, Kubeconfig: st.kubeconfig})
+		all := st.servers()
+		st.api = kubeapi.New(kubeapi.Config{Dialer: all, Kubeconfig: all.Kubeconfig})
 	}
 	return st.api
 }
@@ -63,7 +66,7 @@ func (st *site) clusterStages() ([]converge.Stage, error) {
 	if st.project.Cluster.K3s == nil {
 		return nil, nil
 	}
-	config, err := st.k3sConfig((*artefacts).fetch)
+	config, err := st.k3sConfig(fetch)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func (st *site) clusterPlan() ([]converge.Stage, error) {
 	if st.project.Cluster.K3s == nil {
 		return nil, nil
 	}
-	config, err := st.k3sConfig((*artefacts).look)
+	config, err := st.k3sConfig(find)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +106,8 @@ func (st *site) lookers() map[string]look.Looker {
 	return out
 }
 
-func (st *site) k3sConfig(files func(*artefacts, context.Context, string) (release.Files, error)) (k3s.Config, error) {
+// k3sConfig is what is wanted of the nodes; files finds those of the release.
+func (st *site) k3sConfig(files func(context.Context, release.Source, string) (release.Files, error)) (k3s.Config, error) {
 	c := st.project.Cluster
 	cache, err := st.streams.cacheDir()
 	if err != nil {
@@ -114,10 +118,9 @@ func (st *site) k3sConfig(files func(*artefacts, context.Context, string) (relea
 	if err != nil {
 		return k3s.Config{}, err
 	}
-	a := &artefacts{source: source, known: map[string]release.Files{}}
 	return k3s.Config{
 		Cluster: c, Manifests: []machine.File{manifest}, Now: time.Now,
-		Files: func(ctx context.Context, arch string) (release.Files, error) { return files(a, ctx, arch) },
+		Files: func(ctx context.Context, arch string) (release.Files, error) { return files(ctx, source, arch) },
 	}, nil
 }
 
@@ -155,44 +158,17 @@ func published(c inventory.Cluster, file string) ([]netip.Prefix, error) {
 	return loadRanges(file)
 }
 
-// artefacts are the files of the release, found or downloaded once for all
-// nodes of an architecture.
-type artefacts struct {
-	source release.Source
-
-	mu    sync.Mutex
-	known map[string]release.Files
-}
-
 // fetch downloads what is missing and tells the step that waits for it.
-func (a *artefacts) fetch(ctx context.Context, arch string) (release.Files, error) {
-	return a.once(arch, func() (release.Files, error) {
-		source := a.source
-		source.Progress = func(file string, done, total int64) {
-			converge.Waiting(ctx, fmt.Sprintf("download of %s: %s", file, share(done, total)), "")
-		}
-		return source.Fetch(ctx, arch)
-	})
+func fetch(ctx context.Context, source release.Source, arch string) (release.Files, error) {
+	source.Progress = func(file string, done, total int64) {
+		converge.Waiting(ctx, fmt.Sprintf("download of %s: %s", file, share(done, total)), "")
+	}
+	return source.Fetch(ctx, arch)
 }
 
-// look is what is there or would be downloaded.
-func (a *artefacts) look(ctx context.Context, arch string) (release.Files, error) {
-	return a.once(arch, func() (release.Files, error) {
-		files, _, err := a.source.Look(ctx, arch)
-		return files, err
-	})
-}
-
-func (a *artefacts) once(arch string, find func() (release.Files, error)) (release.Files, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if files, ok := a.known[arch]; ok {
-		return files, nil
-	}
-	files, err := find()
-	if err == nil {
-		a.known[arch] = files
-	}
+// find is what is there or would be downloaded.
+func find(ctx context.Context, source release.Source, arch string) (release.Files, error) {
+	files, _, err := source.Look(ctx, arch)
 	return files, err
 }
 

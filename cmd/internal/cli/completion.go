@@ -3,8 +3,12 @@ package cli
 import (
 	"embed"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/inventory"
 )
 
 //go:embed completion
@@ -13,9 +17,8 @@ var completions embed.FS
 func newCompletionCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "completion", Usage: "print the completion script of a shell",
-		Description:  "Offers the commands and flags of k3sedge when you press Tab.",
-		Action:       func(c *cli.Context) error { return runCompletion(c, s) },
-		BashComplete: func(*cli.Context) { fmt.Fprintln(s.Out, "bash\nzsh\nfish") },
+		Description: "Offers commands, flags, their words and the names of services when you press Tab.",
+		Action:      func(c *cli.Context) error { return runCompletion(c, s) },
 	}, "bash|zsh|fish", `source <(k3sedge completion bash)
 k3sedge completion fish > ~/.config/fish/completions/k3sedge.fish`)
 }
@@ -39,4 +42,82 @@ func runCompletion(c *cli.Context, s Streams) error {
 	}
 	_, err = s.Out.Write(script)
 	return err
+}
+
+// completionFlag is how the completion scripts ask. It is the last word; the
+// one before it is the word that is being typed, which may be empty.
+const completionFlag = "--generate-bash-completion"
+
+// offers are the words that may stand in the place of the last one; the shell
+// picks those that begin like it. Where there are none it offers file names.
+func offers(app *cli.App, words []string) []string {
+	last := len(words) - 1
+	if last <= 0 {
+		var names []string
+		for _, c := range app.Commands {
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	command := app.Command(words[0])
+	if command == nil {
+		return nil
+	}
+	if f := flagNamed(command.Flags, words[last-1]); f != nil && flagNames(command.Flags)[f.Names()[0]] {
+		c, _ := f.(choice)
+		return c.words
+	}
+	if strings.HasPrefix(words[last], "-") {
+		return flagWords(command.Flags)
+	}
+	switch command.Name {
+	case "completion":
+		return []string{"bash", "zsh", "fish"}
+	case "remove-service":
+		return servicesBeside(fileIn(command.Flags, words))
+	}
+	return nil
+}
+
+// flagNamed is the flag that is typed as word, or nil.
+func flagNamed(flags []cli.Flag, word string) cli.Flag {
+	for _, f := range flags {
+		for _, name := range f.Names() {
+			if word == dashed(name) {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+func flagWords(flags []cli.Flag) []string {
+	words := []string{"--help"}
+	for _, f := range flags {
+		words = append(words, dashed(f.Names()[0]))
+	}
+	return words
+}
+
+// fileIn is the cluster's file that the words name.
+func fileIn(flags []cli.Flag, words []string) string {
+	for i, w := range words[:len(words)-1] {
+		if f := flagNamed(flags, w); f != nil && f.Names()[0] == "file" {
+			return words[i+1]
+		}
+	}
+	return defaultFile
+}
+
+// servicesBeside are the services of a folder by the names of their files. It
+// has to be quick, and right only for files without fault.
+func servicesBeside(file string) []string {
+	entries, _ := os.ReadDir(inventory.ServicesDir(file)) // a folder that is not there has none
+	var names []string
+	for _, e := range entries {
+		if name, yaml := strings.CutSuffix(e.Name(), ".yaml"); yaml {
+			names = append(names, name)
+		}
+	}
+	return names
 }

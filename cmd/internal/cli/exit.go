@@ -24,7 +24,8 @@ const exitCodes = `EXIT CODES:
    0  done, or compliant
    1  failed
    2  bad usage or bad configuration
-   3  drift or findings: up --plan with changes, harden --check with findings
+   3  drift or findings: up --plan with changes, harden --check with findings,
+      status with something that is not ready
    4  could not look: unreachable, or no permission`
 
 // usageError is a mistake in how the program was called.

@@ -80,13 +80,17 @@ func TestPlanOutcome(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{converge.Result{Holds: 9}, exitOK, "no changes"},
-		{converge.Result{Holds: 1, Differs: 2, Unknown: 1}, exitFindings, "2 steps would change something, 0 come after them, 1 hold, 1 could not be looked at; k3sedge up does it"},
-		{converge.Result{Holds: 1, Unknown: 2}, exitUnknown, "2 steps could not be looked at"},
+		{converge.Result{Holds: 9}, exitOK, "no changes: 9 steps hold\n"},
+		{converge.Result{Holds: 1}, exitOK, "no changes: 1 step holds\n"},
+		{converge.Result{Holds: 2, Differs: 1, Pending: 1}, exitFindings, "1 step would change something, 1 comes after that, 2 hold; k3sedge up does it\n"},
+		{converge.Result{Differs: 3, Pending: 40}, exitFindings, "3 steps would change something, 40 come after that, 0 hold; k3sedge up does it\n"},
+		{converge.Result{Holds: 1, Differs: 2, Unknown: 1}, exitFindings, "2 steps would change something, 1 holds, 1 could not be looked at; k3sedge up does it\n"},
+		{converge.Result{Holds: 1, Unknown: 2}, exitUnknown, "2 steps could not be looked at, 1 holds\n"},
+		{converge.Result{Unknown: 1}, exitUnknown, "1 step could not be looked at, 0 hold\n"},
 	} {
 		var errs bytes.Buffer
 		err := planOutcome(testStreams(io.Discard, &errs), tc.result)
-		if codeOf(err) != tc.code || !strings.Contains(errs.String(), tc.says) {
+		if codeOf(err) != tc.code || errs.String() != tc.says {
 			t.Errorf("%+v: exit %d, %q", tc.result, codeOf(err), errs.String())
 		}
 	}

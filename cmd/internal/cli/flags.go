@@ -8,8 +8,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// defaultFile is the cluster's file where none is named.
+const defaultFile = "k3sedge.yaml"
+
 func fileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "k3sedge.yaml", DefaultText: "k3sedge.yaml", Usage: "the cluster's `FILE`; services/ and .k3sedge/ are beside it"}
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: defaultFile, DefaultText: defaultFile, Usage: "the cluster's `FILE`; services/ and .k3sedge/ are beside it"}
 }
 
 func outputFlag(usage string) cli.Flag {
@@ -18,19 +21,25 @@ func outputFlag(usage string) cli.Flag {
 	return f
 }
 
+// choice is a flag whose words are known.
+type choice struct {
+	*cli.StringFlag
+	words []string
+}
+
 // choiceFlag takes one of a few words; the first is the default.
-func choiceFlag(name, usage string, words ...string) *cli.StringFlag {
+func choiceFlag(name, usage string, words ...string) choice {
 	last := len(words) - 1
-	choice := strings.Join(words[:last], ", ") + " or " + words[last]
-	return &cli.StringFlag{
-		Name: name, Value: words[0], DefaultText: words[0], Usage: usage + ": " + choice,
+	listed := strings.Join(words[:last], ", ") + " or " + words[last]
+	return choice{&cli.StringFlag{
+		Name: name, Value: words[0], DefaultText: words[0], Usage: usage + ": " + listed,
 		Action: func(_ *cli.Context, v string) error {
 			if !slices.Contains(words, v) {
-				return usagef(fmt.Sprintf("--%s takes %s", name, choice), "--%s %q: there is no such choice", name, v)
+				return usagef(fmt.Sprintf("--%s takes %s", name, listed), "--%s %q: there is no such choice", name, v)
 			}
 			return nil
 		},
-	}
+	}, words}
 }
 
 // switchFlag is off unless it is given.

@@ -68,7 +68,8 @@ func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
 	if err != nil {
 		return halted{err, report.standing(), "k3sedge harden"}
 	}
-	return st.printProof(ctx, o.output, report.times())
+	p, errs := st.prove(ctx, report.times())
+	return st.printProof(o.output, p, errs)
 }
 
 // audited is what an audit of one node came to.

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/k3s/release"
 	"github.com/k3sedge/k3sedge/provision"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
@@ -32,7 +33,8 @@ func newInitCommand(s Streams) *cli.Command {
 		Description: `With --proxmox the server's certificate is shown: compare the fingerprint with
 the one in the web interface (node, System, Certificates). What is stored is
 the hash of its public key, and no other server is talked to from then on.
-With --existing the file is for Debian machines that are already there.`,
+With --existing the file is for Debian machines that are already there.
+What is written has K3s with Traefik on all nodes; --machines-only leaves that out.`,
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "proxmox", Usage: "`URL` of the Proxmox server, such as https://pve.lan:8006"},
@@ -42,6 +44,8 @@ With --existing the file is for Debian machines that are already there.`,
 			&cli.StringFlag{Name: "cidr", Value: "192.168.1.0/24", DefaultText: "192.168.1.0/24", Usage: "the LAN's `NETWORK`"},
 			&cli.StringFlag{Name: "gateway", Usage: "the LAN's gateway `ADDRESS` (default: the network's first address)"},
 			&cli.StringSliceFlag{Name: "address", Usage: "`ADDRESS` of a node, the server first; repeat it (default: the network's 11th and 12th)"},
+			choiceFlag("edge", "the `WAY` in from the internet", string(inventory.EdgeLAN), string(inventory.EdgePortForward), string(inventory.EdgeTunnel)),
+			switchFlag("machines-only", "hardened machines without K3s"),
 			&cli.StringFlag{Name: "user", Usage: "the admin `USER` on the nodes (default: k3sedge)"},
 			&cli.StringFlag{Name: "identity", Usage: "`FILE` of your private SSH key, its .pub beside it (default: the first of ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
 			&cli.StringFlag{Name: "pve-node", Usage: "`NAME` of the Proxmox node (default: pve)"},
@@ -53,9 +57,13 @@ With --existing the file is for Debian machines that are already there.`,
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
+			if c.IsSet("edge") && c.Bool("machines-only") {
+				return usagef("leave one of them out", "--machines-only has no edge, which --edge is for")
+			}
 			return runInit(c.Context, s, initFlags(c))
 		},
 	}, "", `k3sedge init --proxmox https://pve.lan:8006 --cidr 10.0.0.0/24
+k3sedge init --proxmox https://pve.lan:8006 --edge tunnel
 k3sedge init --existing --address 10.0.0.11 --address 10.0.0.12`)
 }
 
@@ -63,7 +71,10 @@ func initFlags(c *cli.Context) initOptions {
 	return initOptions{
 		file: c.String("file"), proxmox: c.String("proxmox"), tlsPin: c.String("tls-pin"), existing: c.Bool("existing"),
 		identity: c.String("identity"), cidr: c.String("cidr"), gateway: c.String("gateway"), addresses: c.StringSlice("address"),
-		write: inventory.InitOptions{Name: c.String("name"), User: c.String("user")},
+		write: inventory.InitOptions{
+			Name: c.String("name"), User: c.String("user"), MachinesOnly: c.Bool("machines-only"),
+			K3sVersion: release.Default(), Edge: inventory.EdgeMode(c.String("edge")),
+		},
 		pve: inventory.InitProxmox{
 			Endpoint: c.String("proxmox"), Node: c.String("pve-node"), TokenID: c.String("token-id"),
 			Image: inventory.Image{URL: c.String("image-url"), Checksum: c.String("image-checksum")},

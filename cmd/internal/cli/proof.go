@@ -17,9 +17,10 @@ import (
 // proof is the last word of a run: the machines, whether they hold, and what
 // the time went into.
 type proof struct {
-	Kind   string      `json:"kind"` // result
-	Nodes  []nodeProof `json:"nodes"`
-	Stages []stageTime `json:"stages"`
+	Kind    string      `json:"kind"` // result
+	Nodes   []nodeProof `json:"nodes"`
+	Stages  []stageTime `json:"stages"`
+	Warning string      `json:"warning,omitempty"` // what is known against the running Traefik
 }
 
 type nodeProof struct {
@@ -28,13 +29,43 @@ type nodeProof struct {
 	Address   string           `json:"address"`
 	Compliant bool             `json:"compliant"`
 	Controls  hardening.Counts `json:"controls"`
+	K3s       string           `json:"k3s,omitempty"` // both empty where it was not asked for
+	Traefik   string           `json:"traefik,omitempty"`
 }
 
-// printProof audits every node once more, from outside of the steps that
-// changed it, and prints the table.
-func (st *site) printProof(ctx context.Context, output string, stages []stageTime) error {
+// prove audits every node once more, from outside of the steps that changed it.
+func (st *site) prove(ctx context.Context, stages []stageTime) (proof, []error) {
 	p, errs := newProof(st.project.Cluster.Nodes, st.audit(ctx))
 	p.Stages = stages
+	return p, errs
+}
+
+// proveCluster adds how K3s and Traefik stand on each node, if the file wants them.
+func (st *site) proveCluster(ctx context.Context, p *proof) error {
+	if st.project.Cluster.K3s == nil {
+		return nil
+	}
+	document, err := st.status(ctx)
+	return errors.Join(err, p.add(document))
+}
+
+// add takes the cluster's side, whose nodes are in the same order.
+func (p *proof) add(d statusDocument) error {
+	p.Warning = d.Warning
+	var errs []error
+	for i, n := range d.Nodes {
+		p.Nodes[i].K3s, p.Nodes[i].Traefik = n.Node, n.Traefik
+		if n.SSH == "ok" && !n.ready() {
+			err := fmt.Errorf("%s: K3s is %s, Traefik is %s", n.Name, n.Node, n.Traefik)
+			errs = append(errs, machine.WithHint(err, "k3sedge status shows when it is ready; k3sedge up says what keeps it"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// printProof prints the table; errs say what does not hold.
+func (st *site) printProof(output string, p proof, errs []error) error {
+	warn(st.streams, p.Warning)
 	if output == "json" {
 		errs = append(errs, json.NewEncoder(st.streams.Out).Encode(p))
 	} else {
@@ -51,7 +82,7 @@ func newProof(nodes []inventory.Node, audits []audited) (p proof, errs []error) 
 		n := nodes[i]
 		count := a.Counts()
 		ok := a.Err == nil && count.Fail == 0 && count.Unknown == 0 && count.Pass > 0
-		p.Nodes = append(p.Nodes, nodeProof{n.Name, string(n.Role), n.Address.String(), ok, count})
+		p.Nodes = append(p.Nodes, nodeProof{Name: n.Name, Role: string(n.Role), Address: n.Address.String(), Compliant: ok, Controls: count})
 		switch {
 		case a.Err != nil:
 			errs = append(errs, &converge.StepError{Subject: n.Name, Err: a.Err})
@@ -65,13 +96,21 @@ func newProof(nodes []inventory.Node, audits []audited) (p proof, errs []error) 
 
 func (p proof) writeText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nNODE\tROLE\tADDRESS\tCOMPLIANT\tCONTROLS")
+	head, clustered := "", len(p.Nodes) > 0 && p.Nodes[0].K3s != ""
+	if clustered {
+		head = "\tK3S\tTRAEFIK"
+	}
+	fmt.Fprintln(t, "\nNODE\tROLE\tADDRESS\tCOMPLIANT\tCONTROLS"+head)
 	for _, n := range p.Nodes {
 		word, failed := "yes", ""
 		if !n.Compliant {
 			word, failed = "no", fmt.Sprintf(", %d fail, %d unknown", n.Controls.Fail, n.Controls.Unknown)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d pass%s, %d not applicable\n", n.Name, n.Role, n.Address, word, n.Controls.Pass, failed, n.Controls.NotApplicable)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d pass%s, %d not applicable", n.Name, n.Role, n.Address, word, n.Controls.Pass, failed, n.Controls.NotApplicable)
+		if clustered {
+			fmt.Fprintf(t, "\t%s\t%s", n.K3s, n.Traefik)
+		}
+		fmt.Fprintln(t)
 	}
 	fmt.Fprintln(t, "\nSTAGE\tTIME")
 	for _, s := range p.Stages {

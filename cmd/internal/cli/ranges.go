@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/netip"
 	"path/filepath"
@@ -28,50 +26,60 @@ cloudflare-ranges.txt beside the cluster's file; k3sedge up then uses those.`,
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			return runRanges(c.Context, s, c.String("file"), c.Bool("refresh"))
+			return runRanges(c.Context, s, rangesOptions{c.String("file"), traefik.CloudflareURL, c.Bool("refresh")})
 		},
 	}, "", `k3sedge cloudflare-ranges
 k3sedge cloudflare-ranges --refresh && k3sedge up --plan`)
 }
 
-// cloudflare is where Cloudflare publishes its networks.
-const cloudflare = "https://www.cloudflare.com"
+// rangesOptions are the flags of `k3sedge cloudflare-ranges`.
+type rangesOptions struct {
+	file, from string // from is where Cloudflare publishes its networks
+	refresh    bool
+}
 
-func runRanges(ctx context.Context, s Streams, file string, refresh bool) error {
+func runRanges(ctx context.Context, s Streams, o rangesOptions) error {
 	ctx, release := untilInterrupted(ctx)
 	defer release()
-	have, err := loadRanges(file)
+	networks, err := loadRanges(o.file)
+	if o.refresh {
+		// A file that cannot be read is no reason: it is written anew.
+		networks, err = refreshRanges(ctx, s, o, networks)
+	}
 	if err != nil {
 		return err
 	}
-	if refresh {
-		client := &http.Client{Timeout: 30 * time.Second}
-		now, err := traefik.FetchRanges(ctx, client, cloudflare)
-		if err != nil {
-			return couldNotLook{err}
-		}
-		tellRanges(s, have, now)
-		if err := inventory.Replace(rangesFile(file), []byte(lines(now)), 0o644); err != nil {
-			return fmt.Errorf("keep Cloudflare's networks: %w", err)
-		}
-		have = now
-	}
-	fmt.Fprint(s.Out, lines(have))
+	fmt.Fprint(s.Out, lines(networks))
 	return nil
+}
+
+// refreshRanges keeps what Cloudflare publishes now, and tells what is another
+// than before.
+func refreshRanges(ctx context.Context, s Streams, o rangesOptions, before []netip.Prefix) ([]netip.Prefix, error) {
+	client := &http.Client{Timeout: 30 * time.Second}
+	now, err := traefik.FetchRanges(ctx, client, o.from)
+	if err != nil {
+		return nil, couldNotLook{orHint(err, "the list that was in use stays; the answer may come from somebody between you and Cloudflare")}
+	}
+	tellRanges(s, before, now)
+	if err := inventory.Replace(rangesFile(o.file), []byte(lines(now)), 0o644); err != nil {
+		return nil, fmt.Errorf("keep Cloudflare's networks: %w", err)
+	}
+	return now, nil
 }
 
 // rangesFile lies beside the cluster's file.
 func rangesFile(file string) string {
-	return filepath.Join(filepath.Dir(file), "cloudflare-ranges.txt")
+	return filepath.Join(filepath.Dir(file), traefik.RangesFile)
 }
 
 // loadRanges are those beside the cluster's file, or those of the program.
 func loadRanges(file string) ([]netip.Prefix, error) {
-	kept, err := traefik.LoadRanges(rangesFile(file))
-	if errors.Is(err, fs.ErrNotExist) {
-		return traefik.Ranges(), nil
+	networks, err := traefik.LoadRanges(rangesFile(file))
+	if err != nil {
+		return nil, usageError{orHint(err, "make it a file that you can read, or remove it to use the list that k3sedge carries")}
 	}
-	return kept, err
+	return networks, nil
 }
 
 // tellRanges says what a refresh changed.

@@ -48,7 +48,8 @@ type nodeState struct {
 type statusDocument struct {
 	Kind     string      `json:"kind"` // status
 	Nodes    []nodeState `json:"nodes"`
-	Services int         `json:"services"` // in the folder
+	Services int         `json:"services"`          // in the folder
+	Warning  string      `json:"warning,omitempty"` // what is known against the running Traefik
 }
 
 func runStatus(ctx context.Context, s Streams, file, output string) error {
@@ -62,11 +63,11 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 	if err := st.needK3s(); err != nil {
 		return err
 	}
-	nodes, trouble := st.nodeStates(ctx)
+	document, trouble := st.status(ctx)
 	if ctx.Err() != nil {
 		return couldNotLook{context.Cause(ctx)}
 	}
-	document := statusDocument{Kind: "status", Nodes: nodes, Services: len(st.project.Services)}
+	warn(s, document.Warning)
 	if output == "json" {
 		err = json.NewEncoder(s.Out).Encode(document)
 	} else {
@@ -83,9 +84,16 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 	return nil
 }
 
-// nodeStates asks the nodes, K3s and Traefik at the same time. The error
-// joins what could not be looked at; what could is there all the same.
-func (st *site) nodeStates(ctx context.Context) ([]nodeState, error) {
+// warn tells what does not keep anything from working.
+func warn(s Streams, text string) {
+	if text != "" {
+		fmt.Fprintf(s.Err, "warning: %s\n", text)
+	}
+}
+
+// status asks the nodes, K3s and Traefik at the same time. The error joins
+// what could not be looked at; what could is there all the same.
+func (st *site) status(ctx context.Context) (statusDocument, error) {
 	config := k3s.Config{Cluster: st.project.Cluster}
 	edge := make(chan traefik.State, 1)
 	edgeErr := make(chan error, 1)
@@ -97,12 +105,12 @@ func (st *site) nodeStates(ctx context.Context) ([]nodeState, error) {
 	seen, apiErr := k3s.Status(ctx, config, st.lookers(), st.kube())
 	state, err := <-edge, <-edgeErr
 	var errs []error
-	nodes := make([]nodeState, len(seen))
+	document := statusDocument{Kind: "status", Nodes: make([]nodeState, len(seen)), Services: len(st.project.Services), Warning: state.Warning()}
 	for i, n := range seen {
 		if n.Reachable != nil {
 			errs = append(errs, &converge.StepError{Subject: n.Name, Err: n.Reachable})
 		}
-		nodes[i] = st.nodeState(n, traefikOn(n.Name, state, err))
+		document.Nodes[i] = st.nodeState(n, traefikOn(n.Name, state, err))
 	}
 	if len(errs) == 0 { // else the node that is gone is the reason for this as well
 		errs = append(errs, apiErr)
@@ -110,7 +118,7 @@ func (st *site) nodeStates(ctx context.Context) ([]nodeState, error) {
 	if len(errs) == 0 && !cluster.NotFound(err) {
 		errs = append(errs, err)
 	}
-	return nodes, errors.Join(errs...)
+	return document, errors.Join(errs...)
 }
 
 func (st *site) nodeState(n k3s.NodeStatus, edge string) nodeState {
@@ -148,11 +156,15 @@ func traefikOn(node string, state traefik.State, err error) string {
 // ready reports whether everything that was seen is as it should be.
 func (d statusDocument) ready() bool {
 	for _, n := range d.Nodes {
-		if n.SSH != "ok" || n.K3s != "active" || n.Node != string(k3s.Ready) || n.Traefik != "ready" {
+		if !n.ready() {
 			return false
 		}
 	}
 	return len(d.Nodes) > 0
+}
+
+func (n nodeState) ready() bool {
+	return n.SSH == "ok" && n.K3s == "active" && n.Node == string(k3s.Ready) && n.Traefik == "ready"
 }
 
 func (d statusDocument) writeText(s Streams) error {

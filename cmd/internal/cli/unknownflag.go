@@ -13,7 +13,7 @@ import (
 // knownFlags refuses a flag that the command does not have, with the one that
 // was most likely meant. The flags stand before the arguments.
 func knownFlags(app *cli.App, args []string) error {
-	if len(args) < 2 || args[len(args)-1] == completionFlag {
+	if len(args) < 2 {
 		return nil
 	}
 	name, flags, words := "k3sedge", app.Flags, args[1:]

@@ -33,7 +33,7 @@ func TestKnownFlagsArePassedOn(t *testing.T) {
 	app := newApp(testStreams(io.Discard, io.Discard))
 	for _, words := range []string{
 		"", "up", "up --plan", "up -h", "up --help", "-h", "up --file --odd", "up -f=--odd -o json", "up --", "up -- --odd", "up -", "trust --fingerprint x edge-1",
-		"up --odd " + completionFlag, "init --address 10.0.0.1 --address 10.0.0.2 --existing",
+		"init --address 10.0.0.1 --address 10.0.0.2 --existing",
 	} {
 		if err := knownFlags(app, append([]string{"k3sedge"}, strings.Fields(words)...)); err != nil {
 			t.Errorf("%s: %v", words, err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -13,9 +14,9 @@ import (
 
 // upOptions are the flags of `k3sedge up`.
 type upOptions struct {
-	file, output string
-	plan         bool
-	wait         time.Duration
+	file, output, bundle string
+	plan                 bool
+	wait                 time.Duration
 }
 
 func newUpCommand(s Streams) *cli.Command {
@@ -28,13 +29,14 @@ Ctrl-C once finishes the running step; twice stops at once.`,
 		Flags: []cli.Flag{
 			fileFlag(), outputFlag("`FORMAT` of progress and result"),
 			switchFlag("plan", "look, change nothing, print what would change (exit code 3 if anything)"),
+			&cli.StringFlag{Name: "bundle", Usage: "`DIR` with the files of a K3s release, in place of k3s.bundle; nothing is downloaded"},
 			&cli.DurationFlag{Name: "wait", Value: firstLogin, DefaultText: "5m", Usage: "how long a machine may take to its first login, a `DURATION` such as 10m"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			o := upOptions{file: c.String("file"), output: c.String("output"), plan: c.Bool("plan"), wait: c.Duration("wait")}
+			o := upOptions{file: c.String("file"), output: c.String("output"), bundle: c.String("bundle"), plan: c.Bool("plan"), wait: c.Duration("wait")}
 			if o.wait <= 0 {
 				return usagef("--wait takes a time such as 90s or 10m", "--wait %s: not above zero", o.wait)
 			}
@@ -45,6 +47,7 @@ Ctrl-C once finishes the running step; twice stops at once.`,
 		},
 	}, "", `k3sedge up
 k3sedge up --plan
+k3sedge up --bundle k3s-files
 k3sedge up --file home/k3sedge.yaml --output json`)
 }
 
@@ -94,6 +97,9 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 		return err
 	}
 	defer st.close()
+	if err := st.useBundle(o.bundle); err != nil {
+		return err
+	}
 	for _, g := range st.guests {
 		g.wait = o.wait
 	}
@@ -119,7 +125,9 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	return st.printProof(ctx, o.output, report.times())
+	p, errs := st.prove(ctx, report.times())
+	errs = append(errs, st.proveCluster(ctx, &p))
+	return st.printProof(o.output, p, errs)
 }
 
 func runPlan(ctx context.Context, s Streams, o upOptions) error {
@@ -130,6 +138,9 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 		return couldNotLook{err}
 	}
 	defer st.close()
+	if err := st.useBundle(o.bundle); err != nil {
+		return err
+	}
 	m, err := st.machines(ctx)
 	if err != nil {
 		return couldNotLook{err}
@@ -158,16 +169,28 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 func planOutcome(s Streams, r converge.Result) error {
 	switch {
 	case r.Differs+r.Pending > 0:
-		unknown := ""
-		if r.Unknown > 0 {
-			unknown = fmt.Sprintf(", %d could not be looked at", r.Unknown)
+		found := []string{counted(r.Differs, "step would change something", "steps would change something")}
+		if r.Pending > 0 {
+			found = append(found, counted(r.Pending, "comes after that", "come after that"))
 		}
-		fmt.Fprintf(s.Err, "%d steps would change something, %d come after them, %d hold%s; k3sedge up does it\n", r.Differs, r.Pending, r.Holds, unknown)
+		found = append(found, counted(r.Holds, "holds", "hold"))
+		if r.Unknown > 0 {
+			found = append(found, fmt.Sprintf("%d could not be looked at", r.Unknown))
+		}
+		fmt.Fprintf(s.Err, "%s; k3sedge up does it\n", strings.Join(found, ", "))
 		return outcome(exitFindings)
 	case r.Unknown > 0:
-		fmt.Fprintf(s.Err, "%d steps could not be looked at, %d hold\n", r.Unknown, r.Holds)
+		fmt.Fprintf(s.Err, "%s, %s\n", counted(r.Unknown, "step could not be looked at", "steps could not be looked at"), counted(r.Holds, "holds", "hold"))
 		return outcome(exitUnknown)
 	}
-	fmt.Fprintf(s.Err, "no changes: all %d steps hold\n", r.Holds)
+	fmt.Fprintf(s.Err, "no changes: %s\n", counted(r.Holds, "step holds", "steps hold"))
 	return nil
+}
+
+// counted is a number with the words for one or for several.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
