@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
 )
 
 func TestVersionsAreWhole(t *testing.T) {

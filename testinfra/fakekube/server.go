@@ -79,6 +79,9 @@ func (s *Server) Refuse(on bool) {
 	s.away = on
 }
 
+// Address is where the server really listens.
+func (s *Server) Address() string { return s.http.Listener.Addr().String() }
+
 // Dials counts the connections that were opened through Dial.
 func (s *Server) Dials() int { return int(s.dials.Load()) }
 
@@ -92,7 +95,7 @@ func (s *Server) Dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 	s.dials.Add(1)
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", s.http.Listener.Addr().String())
+	return d.DialContext(ctx, "tcp", s.Address())
 }
 
 func (s *Server) trusted() *trust {

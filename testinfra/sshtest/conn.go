@@ -163,7 +163,7 @@ func (s *Server) forward(channel ssh.NewChannel) {
 		_ = channel.Reject(ssh.ConnectionFailed, "Network is unreachable")
 		return
 	}
-	target, err := net.Dial("tcp", net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	target, err := net.Dial("tcp", s.redirected(net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port)))))
 	if err != nil {
 		_ = channel.Reject(ssh.ConnectionFailed, systemWords(err))
 		return

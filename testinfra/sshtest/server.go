@@ -37,6 +37,7 @@ type Server struct {
 	conns    map[*conn]bool
 	switches switches
 	commands []string
+	redirect map[string]string
 	logins   int
 	opened   int
 }
@@ -126,6 +127,27 @@ func (s *Server) RefuseSFTP(on bool) { s.set(func(w *switches) { w.noSFTP = on }
 
 // RefuseForwarding refuses to be a jump host.
 func (s *Server) RefuseForwarding(on bool) { s.set(func(w *switches) { w.noForward = on }) }
+
+// Redirect leads connections that are forwarded to one address to another, for
+// servers whose port cannot be the usual one on this computer.
+func (s *Server) Redirect(from, to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.redirect == nil {
+		s.redirect = map[string]string{}
+	}
+	s.redirect[from] = to
+}
+
+// redirected is where a connection to address leads.
+func (s *Server) redirected(address string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if to, ok := s.redirect[address]; ok {
+		return to
+	}
+	return address
+}
 
 // Delay waits this long before the banner of each new connection.
 func (s *Server) Delay(d time.Duration) { s.set(func(w *switches) { w.delay = d }) }

@@ -32,7 +32,7 @@ const (
 
 // TestMain lets the test's own program be k3sedge, when a script starts it as that.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"k3sedge": program})
+	testscript.Main(m, map[string]func(){"k3sedge": program, "k3snode": k3sNode})
 }
 
 func program() {

@@ -65,7 +65,8 @@ func sshdCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (w *world) startNode(passphrase string) {
+// startNode begins the server and writes the file, with the changes to it.
+func (w *world) startNode(passphrase string, changes ...func(*inventory.Cluster)) {
 	w.node = &sshNode{sshtest.Start(w.t)}
 	at, err := netip.ParseAddrPort(w.node.Address)
 	w.check(err)
@@ -75,6 +76,9 @@ func (w *world) startNode(passphrase string) {
 		Network:  inventory.Network{CIDR: netip.MustParsePrefix("127.0.0.0/8")},
 		SSH:      inventory.SSH{User: sshtest.User, Port: int(at.Port())},
 		Nodes:    []inventory.Node{{Name: "edge-1", Address: at.Addr()}},
+	}
+	for _, change := range changes {
+		change(&c)
 	}
 	w.node.Authorize(w.writeProject(c, passphrase))
 	w.node.agent(noAgent)

@@ -55,6 +55,7 @@ type world struct {
 	dir  string
 	pve  *proxmoxHost
 	node *sshNode
+	kube *kubeHost
 }
 
 type worldKey struct{}
@@ -96,6 +97,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"replace":   replace,
 		"pve":       pveCommand,
 		"sshd":      sshdCommand,
+		"kube":      kubeCommand,
 	}
 }
 
