@@ -113,7 +113,7 @@ func TestUnknownIsNeverAbsent(t *testing.T) {
 		drop func(a *look.Answer)
 		step string
 	}{
-		"files":      {func(a *look.Answer) { a.Files = nil }, "k3s/version"},
+		"files":      {func(a *look.Answer) { a.Files = nil }, "k3s/founder"},
 		"a file":     {func(a *look.Answer) { a.Files[configPath] = look.File{Err: "permission denied"} }, "k3s/config"},
 		"the binary": {func(a *look.Answer) { delete(a.Files, binaryPath) }, "k3s/space"},
 		"units":      {func(a *look.Answer) { a.Units, a.Failed = nil, map[string]string{"units": "no bus"} }, "k3s/role"},

@@ -55,6 +55,7 @@ type steps = []converge.Step[*view, *hands]
 func fileSteps() steps {
 	return steps{
 		step{"k3s/role", checkRole, refuse(checkRole, roleError)},
+		step{"k3s/founder", checkFounder, refuse(checkFounder, founderError)},
 		step{"k3s/clock", checkClock, refuse(checkClock, clockError)},
 		step{"k3s/version", checkVersion, refuse(checkVersion, versionError)},
 		step{"k3s/ports", checkPorts, refuse(checkPorts, portsError)},

@@ -67,15 +67,19 @@ func (s *seen) tokens() (tokens, error) {
 			return tokens{}, err
 		}
 		if *into == "" {
-			*into = short(f)
+			*into = full(f)
 		}
+		*into = short(*into) // a server that was not the first one has joined by the full form
 	}
 	return tokens{found.Token, found.Agent}, nil
 }
 
-// short is the part of a full token that its owner made up.
-func short(f look.File) secret {
-	_, rest, _ := strings.Cut(string(full(f)), "::")
+// short is the part of a full token that its owner made up, or all of a short one.
+func short(t secret) secret {
+	if !fullToken.MatchString(string(t)) {
+		return t
+	}
+	_, rest, _ := strings.Cut(string(t), "::")
 	_, own, _ := strings.Cut(rest, ":")
 	return secret(own)
 }

@@ -68,10 +68,10 @@ func TestEveryStepDiffersOnABareMachine(t *testing.T) {
 			}
 		}
 		want := map[string]converge.Kind{}
-		for _, s := range slices.Concat(fileSteps()[:6], nodeSteps(), overlaySteps()) {
+		for _, s := range slices.Concat(fileSteps()[:7], nodeSteps(), overlaySteps()) {
 			want[s.ID()] = converge.StepDiffers
 		}
-		for _, id := range []string{"k3s/role", "k3s/clock", "k3s/version", "k3s/ports", "k3s/kernel", "k3s/space"} {
+		for _, id := range []string{"k3s/role", "k3s/founder", "k3s/clock", "k3s/version", "k3s/ports", "k3s/kernel", "k3s/space"} {
 			want[id] = converge.StepHolds
 		}
 		want["k3s/binary"], want["k3s/images"] = converge.StepDiffers, converge.StepDiffers
