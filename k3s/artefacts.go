@@ -44,6 +44,13 @@ func uploadBinary(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
+	now, err := h.seen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.distrust(ctx, now.Files[binaryPath], files.Binary.SHA256); err != nil {
+		return err
+	}
 	return h.upload(ctx, files.Binary, binaryPath, 0o755)
 }
 

@@ -74,6 +74,11 @@ func (h *hands) place(ctx context.Context, files ...machine.File) error {
 				return err
 			}
 		}
+		if dir := path.Dir(f.Path); dir != manifestsDir { // which K3s reads all the time
+			if err := h.distrust(ctx, now.Files[f.Path], sum(f.Content)); err != nil {
+				return err
+			}
+		}
 		if err := h.write(ctx, f); err != nil {
 			return err
 		}

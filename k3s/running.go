@@ -2,65 +2,12 @@ package k3s
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"path"
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
-	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
-
-// marker tells with what K3s was last started. It is written after the start:
-// a run that ends in between makes one start too many, never one too few.
-type marker struct {
-	Version string `json:"version"`
-	SHA256  string `json:"sha256"` // of all that takes a restart to be noticed
-}
-
-// marker returns that of the last start; it is empty before the first.
-func (s *seen) marker() (marker, error) {
-	var m marker
-	f, err := s.file(markerPath)
-	if err != nil || f.Absent {
-		return m, err
-	}
-	if err := json.Unmarshal(f.Content, &m); err != nil {
-		return marker{SHA256: "unreadable"}, nil // somebody's: it is written anew
-	}
-	return m, nil
-}
-
-// wantedMarker is that of a start with what the node shall have.
-func (v *view) wantedMarker(ctx context.Context) (marker, error) {
-	files, err := v.release(ctx)
-	if err != nil {
-		return marker{}, err
-	}
-	s, err := v.settings(ctx)
-	if err != nil {
-		return marker{}, err
-	}
-	config, err := s.file()
-	if err != nil {
-		return marker{}, err
-	}
-	unit, err := v.unit()
-	if err != nil {
-		return marker{}, err
-	}
-	policies, err := v.policies()
-	if err != nil {
-		return marker{}, err
-	}
-	all := files.Binary.SHA256
-	for _, f := range append(policies, config, unit) {
-		all += "\n" + sum(f.Content)
-	}
-	return marker{files.Version, sum([]byte(all))}, nil
-}
 
 func checkRunning(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	want, err := v.wantedMarker(ctx)
@@ -222,16 +169,4 @@ func (h *hands) waitActive(ctx context.Context, before look.Unit, anew bool) err
 		old := anew && u.MainPID == before.MainPID && before.MainPID != 0
 		return progress{ok: u.Active == "active" && !old, state: u.Active, ends: u.Active == "failed" || u.Restarts > 0}, err
 	})
-}
-
-// note writes the marker.
-func (h *hands) note(ctx context.Context, m marker) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", markerPath, err)
-	}
-	if err := h.folder(ctx, path.Dir(markerPath), "0700"); err != nil {
-		return err
-	}
-	return h.write(ctx, machine.File{Path: markerPath, Content: append(text, '\n'), Mode: 0o600})
 }

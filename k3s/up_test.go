@@ -195,6 +195,24 @@ func TestNothingRestartsUnlessAHashChanged(t *testing.T) {
 		"the policy was edited": {func(w *world) {
 			w.hosts["edge-1"].Edit(func(s *fakehost.State) { s.Put(psaPath, []byte("{}"), 0o600) })
 		}, nil},
+		"config.yaml was edited, and K3s restarted": {func(w *world) {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) {
+				s.Put(configPath, append(s.Files[configPath].Content, "debug: true\n"...), 0o600)
+				restartByHand(s, agentUnit)
+			})
+		}, []string{restart("edge-2")}},
+		"the binary was replaced, and K3s restarted": {func(w *world) {
+			w.hosts["edge-2"].Edit(func(s *fakehost.State) {
+				s.Put(binaryPath, []byte("somebody's"), 0o755)
+				restartByHand(s, agentUnit)
+			})
+		}, []string{restart("edge-2")}},
+		"only a mode was changed, and K3s restarted": {func(w *world) {
+			w.hosts["edge-1"].Edit(func(s *fakehost.State) {
+				s.Put(configPath, s.Files[configPath].Content, 0o644)
+				restartByHand(s, serverUnit)
+			})
+		}, nil},
 		"a manifest": {func(w *world) { w.c.Manifests[0].Content = []byte("kind: Other\n") }, nil},
 		"the unit of the agent was edited": {func(w *world) {
 			w.hosts["edge-2"].Edit(func(s *fakehost.State) {
@@ -229,6 +247,13 @@ func TestNothingRestartsUnlessAHashChanged(t *testing.T) {
 			})
 		})
 	}
+}
+
+// restartByHand is what somebody does who wants an edit to count.
+func restartByHand(s *fakehost.State, unit string) {
+	u := s.Units[unit]
+	u.MainPID, u.Since = 4711, u.Since.Add(time.Minute)
+	s.Units[unit] = u
 }
 
 // Nodes that run go down one after the other, servers first.

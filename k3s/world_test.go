@@ -138,7 +138,7 @@ func (w *world) run(n inventory.Node, i int, s *fakehost.State, c machine.Comman
 	case line == "systemctl restart --no-block "+unit, line == "systemctl start --no-block "+unit:
 		w.mu.Lock()
 		w.pid++
-		u.Active, u.Sub, u.MainPID = "active", "running", w.pid
+		u.Active, u.Sub, u.MainPID, u.Since = "active", "running", w.pid, time.Now().Add(time.Duration(w.pid))
 		w.mu.Unlock()
 		if err := w.start(n, i, s); err != nil {
 			u.Active, u.Sub, u.Restarts = "activating", "auto-restart", 1
