@@ -71,15 +71,25 @@ func runAddService(ctx context.Context, s Streams, o serviceOptions, service inv
 		return err
 	}
 	for _, w := range service.Warnings() {
-		fmt.Fprintf(s.Err, "warning: %s\n", w)
+		warn(s, w, "")
+	}
+	config, err := st.addonsConfig(service.Name)
+	if err != nil {
+		return err
+	}
+	// What the file and its references say has to be right before anybody is asked.
+	manifests, err := addons.YAML(ctx, config)
+	if err != nil {
+		return usageError{err}
 	}
 	switch {
 	case o.output == "yaml":
-		return st.printManifests(ctx, service)
+		_, err = s.Out.Write(manifests)
+		return err
 	case o.dryRun:
-		return st.printDiff(ctx, service.Name)
+		return st.printDiff(ctx, config)
 	}
-	return st.addService(ctx, stop, o, service)
+	return st.addService(ctx, stop, o, config)
 }
 
 // admit holds the service against the files, and makes it part of the project.
@@ -91,34 +101,19 @@ func (st *site) admit(service inventory.Service, replace bool) (inventory.Servic
 	if err != nil {
 		return service, err
 	}
-	named := func(v inventory.Service) bool { return v.Name == service.Name }
-	wanted := project.Services[slices.IndexFunc(project.Services, named)]
-	if i := slices.IndexFunc(st.project.Services, named); i >= 0 && !replace && !reflect.DeepEqual(st.project.Services[i], wanted) {
+	wanted := project.Services[indexOf(project.Services, service.Name)]
+	if i := indexOf(st.project.Services, service.Name); i >= 0 && !replace && !reflect.DeepEqual(st.project.Services[i], wanted) {
 		return service, usagef("add --replace to change it, or edit services/"+service.Name+".yaml and run k3sedge up", "there is a service %s already, with other settings", service.Name)
 	}
 	st.project = project
 	return wanted, nil
 }
 
-// printManifests contacts nobody but what a secret's reference names.
-func (st *site) printManifests(ctx context.Context, service inventory.Service) error {
-	config, err := st.addonsConfig(service.Name)
-	if err != nil {
-		return err
-	}
-	document, err := addons.YAML(ctx, config)
-	if err != nil {
-		return err
-	}
-	_, err = st.streams.Out.Write(document)
-	return err
+func indexOf(services []inventory.Service, name string) int {
+	return slices.IndexFunc(services, func(v inventory.Service) bool { return v.Name == name })
 }
 
-func (st *site) printDiff(ctx context.Context, name string) error {
-	config, err := st.addonsConfig(name)
-	if err != nil {
-		return err
-	}
+func (st *site) printDiff(ctx context.Context, config addons.Config) error {
 	text, err := addons.Diff(ctx, config, st.kube())
 	if err != nil {
 		return refused(couldNotLook{err})
@@ -132,11 +127,8 @@ func (st *site) printDiff(ctx context.Context, name string) error {
 
 // addService is the whole way of a service: asked, held against the cluster,
 // kept, applied, and seen to answer.
-func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceOptions, service inventory.Service) error {
-	config, err := st.addonsConfig(service.Name)
-	if err != nil {
-		return err
-	}
+func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceOptions, config addons.Config) error {
+	service := config.Services[indexOf(config.Services, config.Only)]
 	report, err := openReport(st.streams, o.output, st.dir)
 	if err != nil {
 		return err
@@ -183,9 +175,9 @@ func (st *site) askServers(ctx context.Context, service inventory.Service, force
 		switch {
 		case r.Severity == addons.Fine:
 		case r.Severity == addons.Fault && !force:
-			faults = append(faults, machine.WithHint(text, "%s; --force adds the service all the same", r.Hint))
+			faults = append(faults, machine.WithHint(text, "%s (--force adds the service all the same)", r.Hint))
 		default:
-			fmt.Fprintf(st.streams.Err, "warning: %v\n", machine.WithHint(text, "%s", r.Hint))
+			warn(st.streams, text.Error(), r.Hint)
 		}
 	}
 	return errors.Join(faults...)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
-	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
 
@@ -45,7 +44,10 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inven
 		last = answer.Dials[0]
 		return served(last, forced), told(last), nil
 	})
-	return machine.WithHint(err, "%s", adviceFor(last, service))
+	if err == nil {
+		return nil
+	}
+	return orHint(err, adviceFor(last, service))
 }
 
 // asked is a host that a wildcard stands for.
@@ -84,7 +86,7 @@ func adviceFor(a look.DialAnswer, service inventory.Service) string {
 		return "either the application has no page at /, or Traefik refuses the route: its reason stands at 127.0.0.1:8080/api/http/routers on the node"
 	case a.Status != 0:
 		return "the server does not answer Traefik; `k3sedge add-service` without --force asks it from each node"
-	case a.Outcome == look.Refused:
+	case a.Outcome == look.Refused, a.Outcome == look.TimedOut, a.Outcome == look.Unreachable:
 		return "k3sedge status says whether Traefik runs on this node"
 	default:
 		return fmt.Sprintf("strict SNI refuses a host without certificate: is there a secret %s-tls in namespace edge-%s?", service.Name, service.Name)

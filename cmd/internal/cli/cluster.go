@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/k3sedge/k3sedge/addons"
@@ -144,10 +145,30 @@ func (st *site) addonsConfig(only string) (addons.Config, error) {
 	cloudflare, err := loadRanges(st.file)
 	return addons.Config{
 		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: cloudflare, Only: only,
-		Secrets: func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
+		Secrets: once(func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
 			return ref.Resolve(ctx, st.streams.Getenv)
-		},
+		}),
 	}, err
+}
+
+type resolver = func(context.Context, inventory.SecretRef) (inventory.Secret, error)
+
+// once resolves each reference a single time: its command may ask somebody.
+func once(resolve resolver) resolver {
+	var mu sync.Mutex
+	known := map[inventory.SecretRef]inventory.Secret{}
+	return func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if secret, ok := known[ref]; ok {
+			return secret, nil
+		}
+		secret, err := resolve(ctx, ref)
+		if err == nil {
+			known[ref] = secret
+		}
+		return secret, err
+	}
 }
 
 // published are the networks outside of the LAN that the edge is open to.

@@ -65,7 +65,7 @@ func (p *proof) add(d statusDocument) error {
 
 // printProof prints the table; errs say what does not hold.
 func (st *site) printProof(output string, p proof, errs []error) error {
-	warn(st.streams, p.Warning)
+	warn(st.streams, p.Warning, "")
 	if output == "json" {
 		errs = append(errs, json.NewEncoder(st.streams.Out).Encode(p))
 	} else {

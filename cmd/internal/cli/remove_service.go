@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,8 +43,12 @@ func runRemoveService(ctx context.Context, s Streams, file, output, name string)
 		return err
 	}
 	missing := inventory.RemoveService(inventory.ServicesDir(file), name)
-	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
+	var broken *fs.PathError
+	switch {
+	case errors.As(missing, &broken):
 		return missing
+	case missing != nil && !errors.Is(missing, fs.ErrNotExist):
+		return usageError{missing} // not a name
 	}
 	st.project.Services = slices.DeleteFunc(st.project.Services, func(v inventory.Service) bool { return v.Name == name })
 	config, err := st.addonsConfig(name)
@@ -60,7 +65,9 @@ func runRemoveService(ctx context.Context, s Streams, file, output, name string)
 	case err != nil:
 		return halted{err, report.standing(), "k3sedge remove-service " + name}
 	case missing != nil && result.Changed == 0:
-		return usageError{missing} // neither here nor there
+		return usagef(hintOf(missing), "there is no service %s, neither in services/ nor in the cluster", name)
+	case output == "json":
+		return json.NewEncoder(s.Out).Encode(map[string]string{"kind": "removed", "name": name})
 	}
 	fmt.Fprintf(s.Err, "%s is no longer behind the edge\n", name)
 	return nil

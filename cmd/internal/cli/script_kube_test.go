@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -98,12 +97,11 @@ func kubeCommand(ts *testscript.TestScript, neg bool, args []string) {
 // startCluster makes a node and its cluster, and writes k3sedge.yaml for both.
 func (w *world) startCluster(ts *testscript.TestScript, what string) {
 	w.startNode("", func(c *inventory.Cluster) {
-		c.K3s, c.Nodes[0].Role = &inventory.K3s{}, inventory.Server
+		c.K3s, c.Nodes[0].Role, c.Nodes[0].HostKey = &inventory.K3s{}, inventory.Server, w.node.HostKey()
 		if what == "two" {
-			c.Nodes = append(c.Nodes, inventory.Node{Name: "edge-2", Role: inventory.Agent, Address: netip.MustParseAddr("127.0.0.2")})
+			c.Nodes = append(c.Nodes, inventory.Node{Name: "edge-2", Role: inventory.Agent, Address: netip.MustParseAddr("127.0.0.2"), HostKey: w.node.HostKey()})
 		}
 	})
-	w.node.tell(ts)
 	k := &kubeHost{Kube: fakekube.New(slices.Concat(fakekube.Traefik(), fakekube.CertManager())...), agent: filepath.Join(w.dir, "agent.json")}
 	server, err := k.Serve()
 	ts.Check(err)
@@ -121,7 +119,6 @@ func (w *world) startCluster(ts *testscript.TestScript, what string) {
 	ts.Check(err)
 	w.node.agent(fmt.Sprintf("#!/bin/sh\nexec '%s' '%s' \"$1\"\n", program, k.agent))
 	w.kube = k
-	ts.Setenv("NODE", net.JoinHostPort("127.0.0.1", "443"))
 }
 
 // put makes the objects of a YAML text.
@@ -210,7 +207,10 @@ func (n nodeAnswers) answer(r look.Request) look.Answer {
 		}
 	}
 	for _, u := range r.Units {
-		a.Units[u] = look.Unit{Load: "loaded", Active: n.Unit}
+		a.Units[u] = look.Unit{Load: "not-found", Active: "inactive"}
+		if u == "k3s.service" {
+			a.Units[u] = look.Unit{Load: "loaded", Active: n.Unit}
+		}
 	}
 	for _, s := range r.Spaces {
 		a.Spaces[s] = look.Space{Free: 20 << 30, Total: 30 << 30}

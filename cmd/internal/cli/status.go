@@ -12,7 +12,6 @@ import (
 	"github.com/k3sedge/k3sedge/addons/traefik"
 	"github.com/k3sedge/k3sedge/k3s"
 	"github.com/k3sedge/k3sedge/provision/cluster"
-	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 func newStatusCommand(s Streams) *cli.Command {
@@ -67,7 +66,7 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 	if ctx.Err() != nil {
 		return couldNotLook{context.Cause(ctx)}
 	}
-	warn(s, document.Warning)
+	warn(s, document.Warning, "")
 	if output == "json" {
 		err = json.NewEncoder(s.Out).Encode(document)
 	} else {
@@ -77,17 +76,20 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 	case err != nil:
 		return err
 	case trouble != nil:
-		return couldNotLook{trouble}
+		return couldNotLook{orHint(trouble, "k3sedge up says what keeps K3s from answering; `journalctl -u k3s` on the first server has its own words")}
 	case !document.ready():
 		return outcome(exitFindings)
 	}
 	return nil
 }
 
-// warn tells what does not keep anything from working.
-func warn(s Streams, text string) {
+// warn tells what does not keep anything from working; "" is nothing to tell.
+func warn(s Streams, text, hint string) {
 	if text != "" {
 		fmt.Fprintf(s.Err, "warning: %s\n", text)
+	}
+	if hint != "" {
+		fmt.Fprintf(s.Err, "hint: %s\n", hint)
 	}
 }
 
@@ -108,7 +110,7 @@ func (st *site) status(ctx context.Context) (statusDocument, error) {
 	document := statusDocument{Kind: "status", Nodes: make([]nodeState, len(seen)), Services: len(st.project.Services), Warning: state.Warning()}
 	for i, n := range seen {
 		if n.Reachable != nil {
-			errs = append(errs, &converge.StepError{Subject: n.Name, Err: n.Reachable})
+			errs = append(errs, n.Reachable)
 		}
 		document.Nodes[i] = st.nodeState(n, traefikOn(n.Name, state, err))
 	}
