@@ -44,6 +44,7 @@ demo: deps build bundle ## out of nothing: two machines, hardened, K3s, Traefik 
 	@.ci/demo
 
 bench: deps build bundle
+	@.ci/kubectl bin/kubectl
 	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
 
 golden: ## write the golden files anew; git diff shows what changed
