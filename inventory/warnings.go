@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // Warnings are what is allowed in a service and most likely not meant, one
@@ -22,9 +25,10 @@ func (s Service) Warnings() []string {
 		warn(slices.Contains([]uint16{80, 8080}, a.Port()) && s.Scheme == SchemeHTTPS, "to[%d]: on port %d servers usually speak http, but scheme is https", i, a.Port())
 	}
 	warn(s.TLS != nil && s.TLS.Insecure, "tls.insecure: any certificate of the servers is taken; tls.ca would check it")
-	private := func(p netip.Prefix) bool { return p.Addr().IsPrivate() }
-	warn(s.Expose == ExposePublic && len(s.Allow) > 0 && !slices.ContainsFunc(s.Allow, func(p netip.Prefix) bool { return !private(p) }),
-		"allow: names private networks only, so nobody can come from the internet though expose is public")
+	// What has no such domain was refused by checkHost.
+	apex, _ := publicsuffix.EffectiveTLDPlusOne(strings.TrimPrefix(s.Host, "*."))
+	warn(s.Expose == ExposePublic && strings.Contains(strings.TrimSuffix(s.Host, "."+apex), ".") && s.Host != apex,
+		"host: Cloudflare's own certificates reach one name below %s, so that browsers refuse %s unless you have bought one that covers it", apex, s.Host)
 	if s.Headers != nil {
 		out = append(out, s.cspWarnings()...)
 		warn(s.Headers.ReferrerPolicy == "unsafe-url", "headers.referrerPolicy: unsafe-url tells other sites the whole address of each page")

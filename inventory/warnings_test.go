@@ -1,14 +1,12 @@
 package inventory
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 )
 
 func TestWarnings(t *testing.T) {
 	t.Parallel()
-	lan, world := netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("192.0.2.0/24")
 	for name, tc := range map[string]struct {
 		service Service
 		want    string // what the only warning begins with
@@ -20,9 +18,11 @@ func TestWarnings(t *testing.T) {
 		"https on 80":    {Service{To: []string{"10.0.0.20:80"}, Scheme: SchemeHTTPS}, "to[0]: on port 80"},
 		"insecure":       {Service{TLS: &BackendTLS{Insecure: true}}, "tls.insecure: "},
 		"CA":             {Service{TLS: &BackendTLS{CA: "file:ca"}}, ""},
-		"LAN only":       {Service{Expose: ExposePublic, Allow: []netip.Prefix{lan}}, "allow: "},
-		"LAN and others": {Service{Expose: ExposePublic, Allow: []netip.Prefix{lan, world}}, ""},
-		"LAN on LAN":     {Service{Expose: ExposeLAN, Allow: []netip.Prefix{lan}}, ""},
+		"two below":      {Service{Host: "a.git.example.org", Expose: ExposePublic}, "host: Cloudflare"},
+		"all two below":  {Service{Host: "*.git.example.co.uk", Expose: ExposePublic}, "host: Cloudflare"},
+		"one below":      {Service{Host: "*.example.co.uk", Expose: ExposePublic}, ""},
+		"the domain":     {Service{Host: "example.org", Expose: ExposePublic}, ""},
+		"two on the LAN": {Service{Host: "a.git.example.org", Expose: ExposeLAN}, ""},
 		"referrer":       {Service{Headers: &Headers{ReferrerPolicy: "unsafe-url"}}, "headers.referrerPolicy: "},
 		"media":          {Service{Preset: PresetMedia, Headers: &Headers{CSP: "default-src 'self' blob:"}}, "headers.csp: players"},
 		"good media":     {Service{Preset: PresetMedia, Headers: &Headers{CSP: "default-src 'self' blob: data:"}}, ""},
