@@ -43,12 +43,12 @@ func judgeOutcome(s inventory.Service, r ProbeResult) (severity Severity, text, 
 func certificateHint(s inventory.Service, a look.DialAnswer) string {
 	who := ""
 	if a.Cert != nil {
-		who = fmt.Sprintf("; it is for %s, by %s, until %s", strings.Join(a.Cert.Names, ", "), a.Cert.Issuer, a.Cert.NotAfter)
+		who = fmt.Sprintf("it is for %s, by %s, until %s; ", strings.Join(a.Cert.Names, ", "), a.Cert.Issuer, a.Cert.NotAfter)
 	}
 	if s.TLS != nil && s.TLS.CA != "" {
-		return "is tls.ca the authority that has issued it, and tls.serverName a name in it" + who + "?"
+		return who + "is --ca (tls.ca) the authority that has issued it, and --server-name (tls.serverName) a name in it?"
 	}
-	return "name its authority as tls.ca and a name in it as tls.serverName, or say --insecure-backend to take any" + who
+	return who + "name its authority by --ca (tls.ca) and a name in it by --server-name (tls.serverName), or say --insecure-backend to take any"
 }
 
 type note struct{ text, hint string }

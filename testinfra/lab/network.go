@@ -14,6 +14,11 @@ import (
 // bridge is the LAN's switch, inside the LAN namespace.
 const bridge = "br0"
 
+// bridgeMAC is given to the bridge, because it would otherwise take that of
+// one of its machines, and lose it when that one is switched off: all others
+// would then go on to talk to nobody.
+const bridgeMAC = "02:4b:33:00:00:01"
+
 // namespaceDir is where `ip netns` keeps its names.
 const namespaceDir = "/run/netns"
 
@@ -39,7 +44,7 @@ func (l *Lab) networkUp(ctx context.Context) error {
 	commands := [][]string{
 		{"ip", "netns", "add", lan},
 		{"ip", "-n", lan, "link", "set", "lo", "up"},
-		{"ip", "-n", lan, "link", "add", bridge, "type", "bridge", "forward_delay", "0"},
+		{"ip", "-n", lan, "link", "add", bridge, "address", bridgeMAC, "type", "bridge", "forward_delay", "0"},
 		{"ip", "-n", lan, "link", "set", bridge, "up"},
 	}
 	// The first address is the one that connections come from.
