@@ -21,8 +21,8 @@ type admission struct {
 }
 
 type admissionPlugin struct {
-	Name          string      `yaml:"name"`
-	Configuration podSecurity `yaml:"configuration"`
+	Name          string `yaml:"name"`
+	Configuration any    `yaml:"configuration"`
 }
 
 type podSecurity struct {
@@ -31,9 +31,21 @@ type podSecurity struct {
 	Exemptions map[string][]string `yaml:"exemptions"`
 }
 
-// podSecurityAdmission is what pods may be: nothing privileged, except in
-// kube-system, where Traefik has the host's network.
-func podSecurityAdmission() admission {
+// eventRates keeps a pod that fails all the time from filling etcd with events.
+type eventRates struct {
+	kind   `yaml:",inline"`
+	Limits []eventRate `yaml:"limits"`
+}
+
+type eventRate struct {
+	Type  string `yaml:"type"`
+	QPS   int    `yaml:"qps"`
+	Burst int    `yaml:"burst"`
+}
+
+// admissions are what pods may be: nothing privileged, except in kube-system,
+// where Traefik has the host's network; and how many events there may be.
+func admissions() admission {
 	defaults := map[string]string{}
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		defaults[mode], defaults[mode+"-version"] = "restricted", "latest"
@@ -44,6 +56,9 @@ func podSecurityAdmission() admission {
 			kind:       kind{"pod-security.admission.config.k8s.io/v1", "PodSecurityConfiguration"},
 			Defaults:   defaults,
 			Exemptions: map[string][]string{"namespaces": {"kube-system"}},
+		}}, {Name: "EventRateLimit", Configuration: eventRates{
+			kind:   kind{"eventratelimit.admission.k8s.io/v1alpha1", "Configuration"},
+			Limits: []eventRate{{Type: "Server", QPS: 5000, Burst: 20000}}, // as K3s' hardening guide has it
 		}}},
 	}
 }
@@ -83,7 +98,7 @@ func (v *view) policies() ([]machine.File, error) {
 	if v.node.Role != inventory.Server {
 		return nil, nil
 	}
-	psa, err := yamlFile(psaPath, podSecurityAdmission())
+	psa, err := yamlFile(psaPath, admissions())
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func (s *settings) forServer(v *view) {
 	s.SecretsEncryption, s.KubeconfigMode = true, "0600"
 	s.APIServerArgs = []string{
 		"anonymous-auth=false",
-		"enable-admission-plugins=NodeRestriction",
+		"enable-admission-plugins=NodeRestriction,EventRateLimit",
 		"admission-control-config-file=" + psaPath,
 		"audit-policy-file=" + auditPath,
 		"audit-log-path=" + logsDir + "/audit.log",
