@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -122,8 +123,11 @@ func hintOf(err error) string {
 	if errors.As(err, &h) {
 		return h.Hint()
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return "the same command goes on where it stopped"
+	case errors.Is(err, converge.ErrNotConverged):
+		return "something else sets it back, such as another tool that configures the machine; stop that, and run the same command again"
 	}
 	return ""
 }

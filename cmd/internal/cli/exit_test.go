@@ -60,8 +60,12 @@ func TestPrintErrorGivesEachFailureItsHint(t *testing.T) {
 		err  error
 		want string
 	}{
-		"joined":  {errors.Join(one, two), "error: edge-1: refused\nhint: start sshd\nerror: edge-2: broken\n"},
-		"single":  {fmt.Errorf("machines: %w", one), "error: machines: edge-1: refused\nhint: start sshd\n"},
+		"joined": {errors.Join(one, two), "error: edge-1: refused\nhint: start sshd\nerror: edge-2: broken\n"},
+		"single": {fmt.Errorf("machines: %w", one), "error: machines: edge-1: refused\nhint: start sshd\n"},
+		"set back": {
+			&converge.StepError{Subject: "edge-1", Step: "harden", Err: fmt.Errorf("%w: port", converge.ErrNotConverged)},
+			"error: edge-1: harden: applied, but it still differs: port\nhint: something else sets it back, such as another tool that configures the machine; stop that, and run the same command again\n",
+		},
 		"outcome": {outcome(exitFindings), ""},
 		"problem": {inventory.Problems{{File: "k3sedge.yaml", Line: 3, Path: "nodes[0].name", Message: "is empty", Hint: "give it one"}}, "error: k3sedge.yaml:3: nodes[0].name: is empty\nhint: give it one\n"},
 	} {
