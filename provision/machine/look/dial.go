@@ -40,8 +40,8 @@ type DialAnswer struct {
 	Outcome Outcome `json:"outcome"`
 	Err     string  `json:"err,omitempty"`
 	Millis  int     `json:"millis"` // it took
-	// Status and Header are of the HTTP answer; Location, Content-Security-Policy
-	// and Server are the ones kept.
+	// Status and Header are of the HTTP answer; Location, Server,
+	// Content-Security-Policy and Strict-Transport-Security are the ones kept.
 	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"header,omitempty"`
 	Cert   *Cert             `json:"cert,omitempty"` // shown by a TLS server, trusted or not
