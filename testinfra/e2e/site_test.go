@@ -28,6 +28,7 @@ type site struct {
 	lab     *lab.Lab
 	program string // k3sedge
 	dir     string
+	secrets []string // that no output may hold, beside the token and keys
 	cluster inventory.Cluster
 }
 
@@ -156,7 +157,7 @@ func (s *site) refuseSecrets(r result) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, secret := range []string{strings.TrimSpace(string(token)), "PRIVATE KEY"} {
+	for _, secret := range append([]string{strings.TrimSpace(string(token)), "PRIVATE KEY"}, s.secrets...) {
 		if secret != "" && strings.Contains(r.stdout+r.stderr, secret) {
 			s.t.Errorf("a secret is in the output:\n%s%s", r.stdout, r.stderr)
 		}
