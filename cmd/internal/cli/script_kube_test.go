@@ -52,7 +52,7 @@ type nodeAnswers struct {
 //	kube dial ADDRESS OUTCOME [STATUS]  what the node finds at an address
 //	kube unit STATE             the state of the node's k3s.service
 //	kube away                   lets the API refuse connections
-//	kube fault METHOD PATH      lets such requests fail
+//	kube fault METHOD PATH      lets such requests fail; kube mend ends that
 //	kube has PATH               wants an object of k3sedge there
 //	kube free NAME              wants nothing of a service in the cluster
 //	kube untouched              wants that something was asked and nothing changed
@@ -79,6 +79,8 @@ func kubeCommand(ts *testscript.TestScript, neg bool, args []string) {
 		w.kube.server.Close()
 	case word == "fault" && len(args) == 3:
 		ts.Check(w.kube.Fault(fakekube.Fault{Method: args[1], Path: args[2], Trouble: fakekube.Error, Status: http.StatusInternalServerError}))
+	case word == "mend":
+		w.kube.ClearFaults()
 	case word == "has" && len(args) == 2:
 		if w.kube.Object(args[1]) == nil {
 			ts.Fatalf("there is no %s among\n%s", args[1], strings.Join(w.kube.Paths(), "\n"))
@@ -96,6 +98,7 @@ func kubeCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // startCluster makes a node and its cluster, and writes k3sedge.yaml for both.
 func (w *world) startCluster(ts *testscript.TestScript, what string) {
+	ts.Check(os.RemoveAll(filepath.Join(w.dir, ".k3sedge"))) // another machine, another key
 	w.startNode("", func(c *inventory.Cluster) {
 		c.K3s, c.Nodes[0].Role, c.Nodes[0].HostKey = &inventory.K3s{}, inventory.Server, w.node.HostKey()
 		if what == "two" {
