@@ -69,7 +69,8 @@ func TestChartFor(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]int{
 		"v1.32.2+k3s1": 34, "v1.33.5+k3s1": 34, "v1.34.3+k3s1": 37, "v1.35.4+lab1": 39, "v1.35.5+k3s1": 39,
-		"v1.35.6+k3s1": 40, "v1.36.0+k3s1": 39, "v1.36.4+k3s1": 40, "v1.37.0-rc4+k3s1": 41, "v1.52.0+k3s1": 41,
+		"v1.33.8+k3s1": 34, "v1.33.9+k3s1": 39, "v1.34.4+k3s1": 37, "v1.34.5+k3s1": 39, "v1.35.1+k3s1": 38, "v1.35.2+k3s1": 39,
+		"v1.35.6+k3s1": 40, "v1.35.8+k3s1": 40, "v1.36.0+k3s1": 39, "v1.36.4+k3s1": 40, "v1.37.0-rc4+k3s1": 41, "v1.52.0+k3s1": 41,
 	} {
 		if c, err := ChartFor(version); err != nil || c.Major != want {
 			t.Errorf("%s: %+v, %v, want %d", version, c, err, want)

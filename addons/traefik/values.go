@@ -162,11 +162,15 @@ func newValues(c inventory.Cluster, chart Chart, ranges []netip.Prefix) values {
 			RunAsUser: nobody, RunAsGroup: nobody, RunAsNonRoot: true, SeccompProfile: seccompProfile{"RuntimeDefault"},
 		},
 	}
+	// A route, its middlewares and its certificate come one after the other.
+	// Traefik takes the first at once and would let two seconds go by before
+	// the next; this is often enough for people, and seldom enough for a node.
+	v.AdditionalArguments = []string{"--providers.providersthrottleduration=250ms"}
 	if len(c.Nodes) > 0 {
 		// Without a Service there is nothing to copy an Ingress' status from,
 		// and others take an Ingress without one for unfinished. Charts
 		// before 40 have no key for the address; the argument suits all.
-		v.AdditionalArguments = []string{"--providers.kubernetesingress.ingressendpoint.ip=" + c.Nodes[0].Address.String()}
+		v.AdditionalArguments = append(v.AdditionalArguments, "--providers.kubernetesingress.ingressendpoint.ip="+c.Nodes[0].Address.String())
 	}
 	return v
 }
