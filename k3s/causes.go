@@ -43,8 +43,8 @@ func joinCauses() []cause {
 			what:    "the cluster does not accept its token",
 			hint:    "compare /etc/rancher/k3s/config.yaml of the node with /var/lib/rancher/k3s/server/token and agent-token of the first server; `k3sedge up` writes it from there",
 			final:   true,
-			phrases: []string{"401 Unauthorized", "configuration from server: not authorized", "invalid token format", "invalid token CA hash length"},
-			source:  "k3s pkg/clientaccess",
+			phrases: []string{"401 Unauthorized", "configuration from server: not authorized", "bootstrap cluster data: not authorized", "invalid token format", "invalid token CA hash length"},
+			source:  "k3s pkg/clientaccess; pkg/agent/config and, of a server, pkg/daemons/control",
 		},
 		{
 			what:    "the token is not the one by which the server's data are encrypted",
@@ -107,11 +107,13 @@ func hostCauses() []cause {
 			source:  "Go crypto/x509",
 		},
 		{
-			what:    "this K3s does not know a key of config.yaml",
+			// A key of config.yaml itself that K3s does not know is passed over
+			// with a warning (pkg/configfilearg); what it hands on is not.
+			what:    "this K3s does not know an argument in config.yaml",
 			hint:    "k3s.version must be a release that this k3sedge supports; see also /etc/rancher/k3s/config.yaml.d on the node",
 			final:   true,
-			phrases: []string{"flag provided but not defined", "unknown flag", "unknown key"},
-			source:  "urfave/cli, spf13/pflag",
+			phrases: []string{"unknown flag:"},
+			source:  "spf13/pflag, by kubernetes cmd/kubelet, cmd/kube-apiserver, cmd/kube-controller-manager",
 		},
 		{
 			what:    "the binary is made for another kind of processor",

@@ -47,6 +47,10 @@ func TestLikelyCause(t *testing.T) {
 			journal(`level=info msg="Waiting to retrieve agent configuration; server is not ready: https://127.0.0.1:6444/v1-k3s/config: 401 Unauthorized"`),
 			"the cluster does not accept its token", "agent-token", true,
 		},
+		"wrong token of a server": {
+			journal(`level=fatal msg="Error: preparing server: failed to bootstrap cluster data: not authorized"`),
+			"the cluster does not accept its token", "agent-token", true,
+		},
 		"rebuilt": {
 			journal(`level=info msg="Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password' may not match"`),
 			passwordRejected, "NAME.node-password.k3s", true,
@@ -71,9 +75,10 @@ func TestLikelyCause(t *testing.T) {
 			journal(`x509: certificate has expired or is not yet valid: current time 2024-01-01T00:00:00Z is before`),
 			"a clock is wrong: a certificate is not valid yet, or no longer", "timedatectl", false,
 		},
-		"unknown key":  {journal(`flag provided but not defined: -nope`), "this K3s does not know a key of config.yaml", "k3s.version", true},
-		"architecture": {journal(`k3s-agent.service: Failed to execute /usr/local/bin/k3s: Exec format error`), "the binary is made for another kind of processor", "k3s.binary", true},
-		"cgroups":      {journal(`level=fatal msg="failed to find memory cgroup (v2)"`), "the kernel does not count memory for control groups", "cgroup_enable=memory", true},
+		"unknown argument":         {journal(`level=fatal msg="kubelet exited: failed to parse kubelet flag: unknown flag: --nope"`), "this K3s does not know an argument in config.yaml", "k3s.version", true},
+		"unknown key, passed over": {journal(`level=warning msg="Unknown flag --nope found in config.yaml, skipping\n"`), "", "", false},
+		"architecture":             {journal(`k3s-agent.service: Failed to execute /usr/local/bin/k3s: Exec format error`), "the binary is made for another kind of processor", "k3s.binary", true},
+		"cgroups":                  {journal(`level=fatal msg="failed to find memory cgroup (v2)"`), "the kernel does not count memory for control groups", "cgroup_enable=memory", true},
 		"disk": {
 			func(e *evidence) { e.now.Spaces[dataDir] = look.Space{Free: 1 << 20, Total: 20 << 30} },
 			"the disk is full", "nodes[].disk", true,

@@ -63,15 +63,17 @@ func ChartOf(fileOrURL string) (Chart, error) {
 // carried says from which patch of a minor release of K3s 1.x on its chart has which major number.
 type carried struct{ minor, patch, major int }
 
-// charts is in ascending order. Only the spelling of 34 to 38 and that of 39
-// and later differ in what we set, and a wrong guess is corrected as soon as
-// the cluster names its chart.
+// charts is in ascending order, by the history of k3s manifests/traefik.yaml in
+// the release branches. Only the spelling of 34 to 38 and that of 39 and later
+// differ in what we set. A wrong guess is corrected as soon as the cluster
+// names its chart, but comes back with each restart of K3s, which applies its
+// folder of manifests anew then (k3s pkg/deploy).
 func charts() []carried {
 	return []carried{
 		{32, 2, 34}, {32, 13, 39},
-		{33, 0, 34}, {33, 10, 39}, {33, 13, 40},
-		{34, 0, 34}, {34, 1, 37}, {34, 6, 39}, {34, 9, 40},
-		{35, 0, 37}, {35, 1, 38}, {35, 3, 39}, {35, 6, 40},
+		{33, 0, 34}, {33, 9, 39}, {33, 13, 40},
+		{34, 0, 34}, {34, 1, 37}, {34, 5, 39}, {34, 9, 40},
+		{35, 0, 37}, {35, 1, 38}, {35, 2, 39}, {35, 6, 40},
 		{36, 0, 39}, {36, 2, 40},
 		{37, 0, 41},
 	}
