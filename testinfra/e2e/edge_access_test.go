@@ -46,6 +46,7 @@ func whoMayCome(t *testing.T, e *edge) {
 
 	e.must(0, "add-service", "guarded", "--host", "guarded.lab.test", "--to", "10.77.0.50:3000", "--allow", "10.77.0.66/32")
 	e.both(http.StatusForbidden, "https://guarded.lab.test/")
+	e.both(http.StatusForbidden, "https://guarded.lab.test/", "--header", "X-Forwarded-For: 10.77.0.66")
 	for i, n := range e.cluster.Nodes {
 		cmd, err := e.lab.StrangerCommand(t.Context(), e.asking(i, "https://guarded.lab.test/")...)
 		if err != nil {

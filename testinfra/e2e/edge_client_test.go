@@ -33,7 +33,8 @@ func newEdgeClients(s *site) *edge {
 	s.t.Helper()
 	e := &edge{site: s, keys: s.t.TempDir()}
 	for _, name := range []string{"token", "agent-token"} {
-		e.secrets = append(e.secrets, strings.TrimSpace(e.console("edge-1", "cat", "/var/lib/rancher/k3s/server/"+name)))
+		token := strings.TrimSpace(e.console("edge-1", "cat", "/var/lib/rancher/k3s/server/"+name))
+		e.secrets = append(e.secrets, token[strings.LastIndex(token, ":")+1:])
 	}
 	e.keep("ca.crt", []byte(e.console("edge-1", "cat", "/var/lib/rancher/k3s/server/issuer/lab-ca.crt")))
 	var config struct {
@@ -171,9 +172,9 @@ func (e *edge) comesBack(node int, url string) {
 }
 
 // fromTunnel asks the entrypoint that only cloudflared is to use, on the node itself.
-func (e *edge) fromTunnel(node, host string) reply {
+func (e *edge) fromTunnel(node, host string, options ...string) reply {
 	e.t.Helper()
-	cmd, err := e.lab.ConsoleCommand(e.t.Context(), node, curl("--header", "Host: "+host, "http://127.0.0.1:8444/")...)
+	cmd, err := e.lab.ConsoleCommand(e.t.Context(), node, curl(append(options, "--header", "Host: "+host, "http://127.0.0.1:8444/")...)...)
 	if err != nil {
 		e.t.Fatal(err)
 	}

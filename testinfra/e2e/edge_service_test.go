@@ -130,8 +130,9 @@ func seedAnswers(t *testing.T, e *edge) {
 // limited: whoever asks too often is told so, and nobody else is. The limit is
 // for each minute, so that a slow machine does not run into the next one.
 func limited(t *testing.T, e *edge) {
-	e.must(0, "add-service", "slow", "--host", "slow.lab.test", "--to", "10.77.0.50:3000", "--rate-limit", "5/m:5")
-	cmd, out, errs := e.command(e.asking(0, "https://slow.lab.test/[1-30]", "--fail-early", "--output", "/dev/null", "--write-out", "%{http_code}\n")...)
+	const page = "https://slow.lab.test/"
+	e.must(0, "add-service", "slow", "--host", "slow.lab.test", "--to", "10.77.0.50:3000", "--rate-limit", "5/m:5", "--expose", "public")
+	cmd, out, errs := e.command(e.asking(0, page+"[1-30]", "--fail-early", "--output", "/dev/null", "--write-out", "%{http_code}\n")...)
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
@@ -142,12 +143,30 @@ func limited(t *testing.T, e *edge) {
 	if said["200"] < 5 || said["200"] > 10 || said["429"] != 30-said["200"] {
 		t.Errorf("30 requests, 5 at once allowed: %v", said)
 	}
-	stranger, err := e.lab.StrangerCommand(t.Context(), e.asking(0, "https://slow.lab.test/")...)
+	for _, forged := range []string{"X-Forwarded-For", "X-Real-Ip", "Cf-Connecting-Ip"} {
+		if r := e.get(0, page, "--header", forged+": 198.51.100.1"); r.status != http.StatusTooManyRequests {
+			t.Errorf("past the limit with %s: %s", forged, r)
+		}
+	}
+	stranger, err := e.lab.StrangerCommand(t.Context(), e.asking(0, page)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r := curled(t, stranger); r.status != http.StatusOK {
 		t.Errorf("another client: %s", r)
+	}
+	// All visitors come out of the tunnel from one address, and are told apart all the same.
+	for try := range 7 {
+		want := http.StatusOK
+		if try >= 5 {
+			want = http.StatusTooManyRequests
+		}
+		if r := e.fromTunnel("edge-1", "slow.lab.test", "--header", "Cf-Connecting-Ip: 198.51.100.1"); r.status != want {
+			t.Errorf("visitor's request %d: %s", try+1, r)
+		}
+	}
+	if r := e.fromTunnel("edge-1", "slow.lab.test", "--header", "Cf-Connecting-Ip: 198.51.100.2"); r.status != http.StatusOK {
+		t.Errorf("another visitor: %s", r)
 	}
 }
 

@@ -28,11 +28,14 @@ func TestEdge(t *testing.T) {
 		t.Logf("%s: %.1f s", name, time.Since(began).Seconds())
 	}
 	part("the whole plan", func(t *testing.T) { wholePlan(t, s.on(t)) })
-	part("up", func(t *testing.T) { firstEdge(t, s.on(t)) })
+	var first result
+	part("up", func(t *testing.T) { first = firstEdge(t, s.on(t)) })
 	if t.Failed() {
 		return
 	}
 	e := newEdgeClients(s)
+	e.refuseSecrets(first)
+	e.keepsNoSecret()
 	for _, p := range []struct {
 		name string
 		run  func(*testing.T, *edge)
@@ -94,7 +97,7 @@ func wholePlan(t *testing.T, s *site) {
 	}
 }
 
-func firstEdge(t *testing.T, s *site) {
+func firstEdge(t *testing.T, s *site) result {
 	r := s.must(0, "up")
 	t.Log(r.stdout)
 	for _, want := range []string{"k3s files", "k3s servers", "k3s agents", "overlay", "traefik", "services"} {
@@ -105,6 +108,7 @@ func firstEdge(t *testing.T, s *site) {
 	if n := strings.Count(r.stdout, "yes"); n != 2 {
 		t.Errorf("%d compliant machines, want 2", n)
 	}
+	return r
 }
 
 // edgeMarks is what changes on a node when anything of the cluster is started
