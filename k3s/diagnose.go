@@ -35,6 +35,7 @@ type evidence struct {
 	server     string           // the first server's name, for other nodes
 	dropped    []string         // what the first server's firewall has dropped
 	dial       *look.DialAnswer // of the first server's API, for other nodes
+	ports      []uint16         // that K3s and Traefik need
 }
 
 const (
@@ -45,7 +46,7 @@ const (
 
 // gather looks at everything that may tell why K3s does not come up.
 func (v *view) gather(ctx context.Context) (evidence, error) {
-	e := evidence{node: v.node.Name, unit: unitOf(v.node.Role)}
+	e := evidence{node: v.node.Name, unit: unitOf(v.node.Role), ports: v.ports()}
 	r := look.Request{
 		Units: []string{e.unit}, Journals: []string{e.unit}, Spaces: []string{dataDir}, Ports: true, Counters: true,
 	}
@@ -147,6 +148,24 @@ func named(what string) cause {
 	return cause{what: what}
 }
 
+// listeners tells who has the ports that K3s and Traefik need.
+func (e evidence) listeners() string {
+	if why := e.now.Failed["ports"]; why != "" {
+		return "listeners: " + why
+	}
+	var out []string
+	for _, port := range e.ports {
+		who := "nobody"
+		for _, p := range e.now.Ports {
+			if p.Proto == "tcp" && p.Port == port {
+				who = processName(p.Process)
+			}
+		}
+		out = append(out, fmt.Sprintf("at %d: %s", port, who))
+	}
+	return "listens " + strings.Join(out, "; ")
+}
+
 // seen are the lines that go with the error, without any token.
 func (e evidence) seen(redact func(string) string) []string {
 	u := e.now.Units[e.unit]
@@ -157,7 +176,7 @@ func (e evidence) seen(redact func(string) string) []string {
 	if e.dial != nil {
 		out = append(out, fmt.Sprintf("6443/tcp of %s: %s %s", e.server, e.dial.Outcome, e.dial.Err))
 	}
-	out = append(out, e.dropped...)
+	out = append(append(out, e.listeners()), e.dropped...)
 	out = append(out, dropped(e.node, nil, e.now.Counters)...)
 	journal := e.now.Journals[e.unit]
 	if journal.Err != "" {

@@ -128,22 +128,29 @@ func TestWhatWasSeen(t *testing.T) {
 	e.dial.Outcome, e.dial.Err = look.TimedOut, "i/o timeout"
 	e.dropped = []string{"firewall of edge-1: 7 packets dropped by guard: not published"}
 	e.now.Counters = []look.Counter{{Chain: "input", Rule: "drop", Packets: 3}, {Chain: "input", Rule: "other"}}
+	e.ports = []uint16{80, 443}
+	e.now.Ports = []look.Port{{Proto: "tcp", Address: "0.0.0.0", Port: 80, Process: "apache2"}, {Proto: "tcp", Port: 22, Process: "sshd"}, {Proto: "udp", Port: 443}}
 	journal("401 Unauthorized for canary", "1", "2", "3", "4", "5 canary")(&e)
 	text := strings.Join(e.seen(func(s string) string { return strings.ReplaceAll(s, "canary", "***") }), "\n")
 	for _, want := range []string{
 		"k3s-agent.service: activating (start)", "5120 MiB; clock: 0s", "6443/tcp of edge-1: timed out i/o timeout", "edge-1: 7 packets",
 		"firewall of edge-2: 3 packets dropped by input: drop", "journal: 401 Unauthorized for ***", "5 ***",
+		"listens at 80: apache2; at 443: nobody",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "canary") || strings.Contains(text, "other") {
+	if strings.Contains(text, "canary") || strings.Contains(text, "other") || strings.Contains(text, "sshd") {
 		t.Errorf("too much in\n%s", text)
 	}
 	e.now.Journals[agentUnit] = look.Journal{Err: "no permission"}
 	if text := strings.Join(e.seen(func(s string) string { return s }), "\n"); !strings.Contains(text, "journal: no permission") {
 		t.Errorf("a journal that was not seen is not told:\n%s", text)
+	}
+	e.now.Ports, e.now.Failed = nil, map[string]string{"ports": "no /proc"}
+	if text := strings.Join(e.seen(func(s string) string { return s }), "\n"); !strings.Contains(text, "listeners: no /proc") || strings.Contains(text, "nobody") {
+		t.Errorf("listeners that were not seen are not told:\n%s", text)
 	}
 }
 
