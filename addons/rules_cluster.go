@@ -70,14 +70,34 @@ func (v *view) notCloudflare(s inventory.Service) error {
 	return nil
 }
 
-// safeNaming finds the switch of Traefik that gives all middlewares other names.
-func (v *view) safeNaming(ctx context.Context) error {
-	data, err := v.api.Get(ctx, "/apis/apps/v1/namespaces/kube-system/daemonsets/traefik")
+// traefik finds what the arguments do not allow by which Traefik runs now: a
+// switch that gives all middlewares other names, and an entrypoint that routes
+// need and that only comes with the edge's mode.
+func (v *view) traefik(ctx context.Context) error {
+	args, err := v.arguments(ctx)
 	if cluster.NotFound(err) {
 		return nil // whether Traefik is there is for another stage to say
 	}
 	if err != nil {
 		return fmt.Errorf("look at Traefik's arguments: %w", err)
+	}
+	if safe, ok := args["providers.kubernetescrd.safenaming"]; ok && safe != "false" {
+		return broken("", "take safeNaming out of the HelmChartConfig traefik in kube-system", "Traefik runs with safeNaming, by which every reference to a middleware would lead nowhere")
+	}
+	_, tunnel := args["entrypoints."+entryTunnel+".address"]
+	for _, s := range v.cfg.chosen() {
+		if !tunnel && (wanted{Service: s, edge: *v.edge()}).tunnelled() {
+			return broken(s.Name, "run k3sedge up, which gives it one since edge.mode is tunnel", "Traefik has no entrypoint %s yet, so that nobody would come by it", entryTunnel)
+		}
+	}
+	return nil
+}
+
+// arguments are Traefik's, in lower case, as it compares them.
+func (v *view) arguments(ctx context.Context) (map[string]string, error) {
+	data, err := v.api.Get(ctx, "/apis/apps/v1/namespaces/kube-system/daemonsets/traefik")
+	if err != nil {
+		return nil, err
 	}
 	var ds struct {
 		Spec struct {
@@ -87,15 +107,14 @@ func (v *view) safeNaming(ctx context.Context) error {
 		}
 	}
 	if err := json.Unmarshal(data, &ds); err != nil {
-		return fmt.Errorf("read Traefik's arguments: %w", err)
+		return nil, err
 	}
+	out := map[string]string{}
 	for _, c := range ds.Spec.Template.Spec.Containers {
 		for _, arg := range c.Args {
 			name, value, _ := strings.Cut(strings.ToLower(strings.TrimLeft(arg, "-")), "=")
-			if name == "providers.kubernetescrd.safenaming" && value != "false" {
-				return broken("", "take safeNaming out of the HelmChartConfig traefik in kube-system", "Traefik runs with safeNaming, by which every reference to a middleware would lead nowhere")
-			}
+			out[name] = value
 		}
 	}
-	return nil
+	return out, nil
 }

@@ -96,6 +96,9 @@ func TestRules(t *testing.T) {
 		"slice without ports": {git, slicePorts(), ""},
 		"safe naming":         {git, traefikArgs("--global", "--providers.kubernetesCRD.safeNaming=true"), "safeNaming"},
 		"unsafe naming":       {git, traefikArgs("--providers.kubernetescrd.safenaming=false"), ""},
+		"no tunnel yet":       {named("pub", public), traefikArgs("--entryPoints.websecure.address=:443/tcp"), "Traefik has no entrypoint tunnel"},
+		"a tunnel":            {named("pub", public), traefikArgs("--entryPoints.tunnel.address=127.0.0.1:8444/tcp"), ""},
+		"no tunnel needed":    {git, traefikArgs("--entryPoints.websecure.address=:443/tcp"), ""},
 		"Cloudflare":          {testService(func(s *inventory.Service) { s.To = []string{"10.0.0.1:80", "104.16.0.1:80"} }), middleware("a", "b"), "104.16.0.1:80 is Cloudflare itself"},
 	} {
 		t.Run(name, func(t *testing.T) {
