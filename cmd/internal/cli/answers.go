@@ -11,6 +11,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
 
@@ -44,10 +45,10 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inven
 		last = answer.Dials[0]
 		return served(last, forced), told(last), nil
 	})
-	if err == nil {
-		return nil
+	if last.Outcome == "" {
+		return err // the node itself did not answer
 	}
-	return orHint(err, adviceFor(last, service))
+	return machine.WithHint(err, "%s", adviceFor(last, service))
 }
 
 // asked is a host that a wildcard stands for.

@@ -1,30 +1,77 @@
 package cli
 
 import (
+	"bytes"
+	"net/netip"
+	"strings"
 	"testing"
 
+	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
 
-func TestServed(t *testing.T) {
+func TestWhatCountsAsAnAnswer(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct {
+	for name, tc := range map[string]struct {
 		answer        look.DialAnswer
 		usual, forced bool
+		told, advice  string
 	}{
-		{look.DialAnswer{Outcome: look.Answered, Status: 200}, true, true},
-		{look.DialAnswer{Outcome: look.Answered, Status: 401}, true, true},
-		{look.DialAnswer{Outcome: look.Answered, Status: 500}, true, true},
-		{look.DialAnswer{Outcome: look.Answered, Status: 404}, false, false}, // no route yet
-		{look.DialAnswer{Outcome: look.Answered, Status: 502}, false, true},
-		{look.DialAnswer{Outcome: look.Answered, Status: 503}, false, true},
-		{look.DialAnswer{Outcome: look.Answered, Status: 504}, false, true},
-		{look.DialAnswer{Outcome: look.Refused}, false, false},
-		{look.DialAnswer{Outcome: look.Broken}, false, false},
-		{look.DialAnswer{}, false, false},
+		"a page":                      {look.DialAnswer{Outcome: look.Answered, Status: 200}, true, true, "200 OK", ""},
+		"a login":                     {look.DialAnswer{Outcome: look.Answered, Status: 401}, true, true, "401 Unauthorized", ""},
+		"the application's own fault": {look.DialAnswer{Outcome: look.Answered, Status: 500}, true, true, "500 Internal Server Error", ""},
+		"no route":                    {look.DialAnswer{Outcome: look.Answered, Status: 404}, false, false, "404 Not Found", "127.0.0.1:8080/api/http/routers"},
+		"no server":                   {look.DialAnswer{Outcome: look.Answered, Status: 502}, false, true, "502 Bad Gateway", "does not answer Traefik"},
+		"no Traefik":                  {look.DialAnswer{Outcome: look.Refused}, false, false, "refused", "k3sedge status"},
+		"no way":                      {look.DialAnswer{Outcome: look.TimedOut}, false, false, "timed out", "k3sedge status"},
+		"no certificate":              {look.DialAnswer{Outcome: look.Broken}, false, false, "broken", "a secret git-tls in namespace edge-git"},
+		"nobody was asked":            {look.DialAnswer{}, false, false, "", ""},
 	} {
-		if usual, forced := served(tc.answer, false), served(tc.answer, true); usual != tc.usual || forced != tc.forced {
-			t.Errorf("%s %d: %t, forced %t", tc.answer.Outcome, tc.answer.Status, usual, forced)
+		advice := adviceFor(tc.answer, inventory.Service{Name: "git"})
+		usual, forced := served(tc.answer, false), served(tc.answer, true)
+		if usual != tc.usual || forced != tc.forced || told(tc.answer) != tc.told || !strings.Contains(advice, tc.advice) {
+			t.Errorf("%s: served %v, forced %v, %q, %q", name, usual, forced, told(tc.answer), advice)
 		}
+	}
+}
+
+func TestTheHostThatIsAsked(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{"git.example.org": "git.example.org", "*.example.org": "k3sedge-probe.example.org"} {
+		if got := asked(host); got != want {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+}
+
+func TestAddedNamesEachNode(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]string{
+		"text": "https://git.example.org/ answers at 10.0.0.11\nhttps://git.example.org/ answers at 10.0.0.12\n",
+		"json": `{"kind":"service","name":"git","url":"https://git.example.org/","via":["10.0.0.11","10.0.0.12"]}` + "\n",
+	} {
+		var out bytes.Buffer
+		st := &site{streams: testStreams(&out, nil), project: inventory.Project{Cluster: inventory.Cluster{Nodes: testNodes("edge-1", "edge-2")}}}
+		if err := st.printAdded(output, inventory.Service{Name: "git", Host: "git.example.org"}); err != nil || out.String() != want {
+			t.Errorf("%s: %q, %v", output, out.String(), err)
+		}
+	}
+}
+
+func TestAnswersAskEveryNode(t *testing.T) {
+	t.Parallel()
+	st := &site{project: inventory.Project{Cluster: inventory.Cluster{Nodes: testNodes("edge-1", "edge-2")}}}
+	if tracks := st.answers(inventory.Service{}, false).Tracks; len(tracks) != 2 {
+		t.Errorf("%d nodes are asked, want 2", len(tracks))
+	}
+	c := inventory.Cluster{SSH: inventory.SSH{User: "admin", Port: 2222}, K3s: &inventory.K3s{}, Nodes: testNodes("edge-1", "edge-2")}
+	c.Nodes[1].Role = inventory.Server
+	server, tunnel := apiAddress(c)
+	if server != "https://127.0.0.1:6443" || tunnel != "ssh -N -L 6443:127.0.0.1:6443 -p 2222 admin@10.0.0.12" {
+		t.Errorf("closed: %s, %s", server, tunnel)
+	}
+	c.K3s.AllowFrom = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}
+	if server, tunnel := apiAddress(c); server != "https://10.0.0.12:6443" || tunnel != "" {
+		t.Errorf("open: %s, %s", server, tunnel)
 	}
 }

@@ -31,6 +31,7 @@ type proxmoxHost struct{ *fakepve.Running }
 //
 //	pve                          begins a stand-in and writes k3sedge.yaml and a key pair for it
 //	pve noright                  the same, with a token that may do nothing
+//	pve k3s                      the same, with a file that wants K3s
 //	pve stranger VMID            puts somebody else's VM there
 //	pve fault KIND METHOD PATH   makes requests go wrong; pve mend ends that
 //	pve slow METHOD PATH TIME    makes tasks slow
@@ -46,8 +47,8 @@ func pveCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("pve cannot be negated")
 	}
 	switch {
-	case word == "" || word == "noright":
-		w.startProxmox(ts, word == "noright")
+	case word == "" || word == "noright" || word == "k3s":
+		w.startProxmox(ts, word)
 	case word == "stranger" && len(args) == 2:
 		vmid, err := strconv.Atoi(args[1])
 		ts.Check(errors.Join(err, w.pve.AddForeignVM(vmid)))
@@ -67,9 +68,9 @@ func pveCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (w *world) startProxmox(ts *testscript.TestScript, noRight bool) {
+func (w *world) startProxmox(ts *testscript.TestScript, what string) {
 	access := fakepve.TestAccess()
-	access.Tokens[0].Secret, access.Tokens[0].PrivSep = canary, noRight
+	access.Tokens[0].Secret, access.Tokens[0].PrivSep = canary, what == "noright"
 	w.pve = &proxmoxHost{fakepve.Start(w.t, fakepve.Options{Access: access})}
 	url, sum := image(w.t)
 	node, port := darkAddress(w.t)
@@ -82,6 +83,9 @@ func (w *world) startProxmox(ts *testscript.TestScript, noRight bool) {
 		Network: inventory.Network{CIDR: netip.MustParsePrefix("127.0.0.0/8"), Gateway: netip.MustParseAddr("127.0.0.254")},
 		SSH:     inventory.SSH{User: "admin", Port: port},
 		Nodes:   []inventory.Node{{Name: "edge-1", Address: node}},
+	}
+	if what == "k3s" {
+		c.K3s = &inventory.K3s{}
 	}
 	w.writeProject(c, "")
 	ts.Setenv("PVE_URL", w.pve.URL)

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/addons/traefik"
+	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/k3s"
+)
+
+func goodState(name string) nodeState {
+	return nodeState{Name: name, Role: "agent", Address: "10.0.0.11", SSH: "ok", K3s: "active", Node: "ready", Traefik: "ready", Version: "v1.35.4+k3s1"}
+}
+
+func TestReadyIsEveryPartOfEveryNode(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*nodeState)
+		want   bool
+	}{
+		"all of it":     {func(*nodeState) {}, true},
+		"SSH":           {func(n *nodeState) { n.SSH = "down" }, false},
+		"the unit":      {func(n *nodeState) { n.K3s = "failed" }, false},
+		"an empty unit": {func(n *nodeState) { n.K3s = "" }, false},
+		"the node":      {func(n *nodeState) { n.Node = "not ready: KubeletNotReady" }, false},
+		"Traefik":       {func(n *nodeState) { n.Traefik = "not there" }, false},
+		"blind":         {func(n *nodeState) { n.Traefik = "unknown" }, false},
+	} {
+		bad := goodState("edge-2")
+		tc.change(&bad)
+		if got := (statusDocument{Nodes: []nodeState{goodState("edge-1"), bad}}).ready(); got != tc.want {
+			t.Errorf("%s: ready is %v, want %v", name, got, tc.want)
+		}
+	}
+	if (statusDocument{}).ready() {
+		t.Error("no node at all is ready")
+	}
+}
+
+func TestTraefikOnANode(t *testing.T) {
+	t.Parallel()
+	state := traefik.State{Pods: []traefik.Pod{{Node: "edge-1", Ready: true}, {Node: "edge-2", Reason: "pending"}}}
+	for node, want := range map[string]string{"edge-1": "ready", "edge-2": "not ready: pending", "edge-3": "not there"} {
+		if got := traefikOn(node, state, nil); got != want {
+			t.Errorf("%s: %q, want %q", node, got, want)
+		}
+	}
+	if got := traefikOn("edge-1", state, errors.New("the API is away")); got != "unknown" {
+		t.Errorf("blind: %q", got)
+	}
+}
+
+func TestANodeThatIsDownIsUnknownOtherwise(t *testing.T) {
+	t.Parallel()
+	st := &site{project: inventory.Project{Cluster: inventory.Cluster{Nodes: testNodes("edge-1")}}}
+	down := st.nodeState(k3s.NodeStatus{Name: "edge-1", Reachable: errors.New("refused"), Unit: "", Ready: k3s.NotReady, Reason: "Gone: no word"}, "ready")
+	if down.SSH != "down" || down.K3s != "unknown" || down.Traefik != "unknown" || down.Node != "not ready: Gone: no word" || down.Address != "10.0.0.11" {
+		t.Errorf("got %+v", down)
+	}
+}
+
+func TestProofOfACluster(t *testing.T) {
+	t.Parallel()
+	p, errs := newProof(testNodes("edge-1", "edge-2"), []audited{report("edge-1", hardening.Pass), report("edge-2", hardening.Pass)})
+	sick, away := goodState("edge-2"), goodState("edge-1")
+	sick.Traefik = "not ready: pending"
+	away.SSH, away.Traefik = "down", "unknown" // why is told with the audit of the node
+	errs = append(errs, p.add(statusDocument{Nodes: []nodeState{away, sick}, Warning: "Traefik 3.6.13 has known faults"}))
+	var out, told bytes.Buffer
+	st := &site{streams: testStreams(&out, &told)}
+	err := st.printProof("text", p, errs)
+	const want = `
+NODE    ROLE   ADDRESS    COMPLIANT  CONTROLS                  K3S    TRAEFIK
+edge-1  agent  10.0.0.11  yes        1 pass, 0 not applicable  ready  unknown
+edge-2  agent  10.0.0.12  yes        1 pass, 0 not applicable  ready  not ready: pending
+
+STAGE  TIME
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	if told.String() != "warning: Traefik 3.6.13 has known faults\n" {
+		t.Errorf("told %q", told.String())
+	}
+	if fmt.Sprint(err) != "edge-2: K3s is ready, Traefik is not ready: pending" || hintOf(err) == "" {
+		t.Errorf("error %v", err)
+	}
+	out.Reset()
+	if err := st.printProof("json", p, nil); err != nil || !bytes.Contains(out.Bytes(), []byte(`"k3s":"ready","traefik":"not ready: pending"`)) ||
+		!bytes.Contains(out.Bytes(), []byte(`"warning":"Traefik 3.6.13`)) {
+		t.Errorf("%s, %v", out.String(), err)
+	}
+}
+
+func TestAProofWithoutAClusterDoesNotAsk(t *testing.T) {
+	t.Parallel()
+	var p proof
+	if err := (&site{}).proveCluster(t.Context(), &p); err != nil || p.Warning != "" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
