@@ -27,6 +27,12 @@ func CloudInitStatus() Query {
 	return Query{Command{Argv: []string{"cloud-init", "status", "--format", "json"}}}
 }
 
+// CloudInitOff succeeds when cloud-init is switched off by its marker. It is a
+// program's answer and not the shell's, like all others.
+func CloudInitOff() Query {
+	return Query{Command{Argv: []string{"ls", "/etc/cloud/cloud-init.disabled"}}}
+}
+
 // Architecture asks for the kernel's machine name, such as x86_64.
 func Architecture() Query {
 	return Query{Command{Argv: []string{"uname", "-m"}}}

@@ -163,6 +163,9 @@ func (s *Server) SudoPassword(on bool) { s.shims.sudoPassword(on) }
 // stands for a machine without cloud-init.
 func (s *Server) CloudInit(answer string, code int) { s.shims.cloudInit(answer, code) }
 
+// CloudInitOff switches cloud-init off by its marker.
+func (s *Server) CloudInitOff() { s.shims.cloudInitOff() }
+
 // Drop breaks every open connection without a goodbye.
 func (s *Server) Drop() {
 	s.mu.Lock()

@@ -45,6 +45,12 @@ cat "${0%/*}/cloud-init-answer"
 exit "$(cat "${0%/*}/cloud-init-code")"
 `
 
+// ls sees cloud-init's marker of this server, not that of the machine below.
+const ls = `#!/bin/sh
+if [ "$*" = /etc/cloud/cloud-init.disabled ]; then set -- "${0%/*}/cloud-init-off"; fi
+exec /bin/ls "$@"
+`
+
 // id keeps to the roles, whoever runs the tests.
 const id = `#!/bin/sh
 if [ "$*" != -u ]; then
@@ -79,6 +85,7 @@ func newShims(t testing.TB) shims {
 	s.write("sudo", sudo)
 	s.write("cloud-init", cloudInit)
 	s.write("id", id)
+	s.write("ls", ls)
 	if os.Geteuid() != 0 {
 		s.write("install", installAsUser)
 		s.write("stat", statAsRoot)
@@ -126,3 +133,5 @@ func (s shims) cloudInit(answer string, code int) {
 	s.write("cloud-init-answer", answer)
 	s.write("cloud-init-code", fmt.Sprint(code))
 }
+
+func (s shims) cloudInitOff() { s.write("cloud-init-off", "") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,6 +95,20 @@ func TestWaitReadyEndsAtOnce(t *testing.T) {
 				t.Errorf("%d connections, states %q", opened, s.seen)
 			}
 		})
+	}
+}
+
+// TestWaitReadyAsksNothingOfCloudInitThatIsOff: it would take long to say so.
+func TestWaitReadyAsksNothingOfCloudInitThatIsOff(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.server.CloudInit(running, 0)
+	r.server.CloudInitOff()
+	if err := r.host(t, quick()).WaitReady(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if all := strings.Join(r.server.Commands(), "\n"); strings.Contains(all, "cloud-init status") || !strings.Contains(all, "cloud-init.disabled") {
+		t.Errorf("asked\n%s", all)
 	}
 }
 
