@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/k3s"
@@ -17,24 +18,31 @@ type server interface {
 	look.Looker
 }
 
-// servers are all of them: while one is down, the others serve.
-type servers []server
+// servers are all of them: while one is down, the others serve. Whoever
+// answered last is asked first, for one that is off costs seconds each time.
+type servers struct {
+	all  []server
+	last atomic.Int32 // the index of who answered
+}
 
 // Dial connects through the first server that lets it.
-func (s servers) Dial(ctx context.Context, address string) (net.Conn, error) {
+func (s *servers) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return firstOf(ctx, s, func(one server) (net.Conn, error) { return one.Dial(ctx, address) })
 }
 
 // Kubeconfig is that of the first server that can be looked at. It is a secret.
-func (s servers) Kubeconfig(ctx context.Context) ([]byte, error) {
+func (s *servers) Kubeconfig(ctx context.Context) ([]byte, error) {
 	return firstOf(ctx, s, func(one server) ([]byte, error) { return k3s.Kubeconfig(ctx, one) })
 }
 
 // firstOf tries one server after the other.
-func firstOf[T any](ctx context.Context, all servers, try func(server) (T, error)) (found T, err error) {
+func firstOf[T any](ctx context.Context, s *servers, try func(server) (T, error)) (found T, err error) {
 	var errs []error
-	for _, one := range all {
-		if found, err = try(one); err == nil {
+	begin := int(s.last.Load())
+	for i := range s.all {
+		i = (begin + i) % len(s.all)
+		if found, err = try(s.all[i]); err == nil {
+			s.last.Store(int32(i))
 			return found, nil
 		}
 		errs = append(errs, err)
@@ -46,12 +54,12 @@ func firstOf[T any](ctx context.Context, all servers, try func(server) (T, error
 }
 
 // servers are in the order of the file.
-func (st *site) servers() servers {
-	var all servers
+func (st *site) servers() *servers {
+	s := &servers{}
 	for _, n := range st.project.Cluster.Nodes {
 		if n.Role == inventory.Server {
-			all = append(all, st.guests[n.Name])
+			s.all = append(s.all, st.guests[n.Name])
 		}
 	}
-	return all
+	return s
 }

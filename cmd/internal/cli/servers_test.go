@@ -32,18 +32,32 @@ func TestTheFirstServerThatAnswersServes(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	all := servers{&aServer{err: down}, &aServer{conn: near}, &aServer{err: errors.New("must not be asked")}}
+	first, last := &aServer{err: down}, &aServer{err: errors.New("must not be asked")}
+	all := &servers{all: []server{first, &aServer{conn: near}, last}}
 	if conn, err := all.Dial(t.Context(), "127.0.0.1:6443"); err != nil || conn != near {
 		t.Errorf("dial: %v, %v", conn, err)
 	}
 	if data, err := all.Kubeconfig(t.Context()); err != nil || string(data) != "kubeconfig" {
 		t.Errorf("kubeconfig: %q, %v", data, err)
 	}
-	if last := all[2].(*aServer); last.asked != 0 {
-		t.Error("the last server was asked although another had answered")
+	if first.asked != 1 || last.asked != 0 {
+		t.Errorf("asked %d and %d times: who is down is asked once, and nobody after an answer", first.asked, last.asked)
 	}
-	if _, err := all[:1].Dial(t.Context(), "127.0.0.1:6443"); !errors.Is(err, down) {
+	if _, err := (&servers{all: []server{first}}).Dial(t.Context(), "127.0.0.1:6443"); !errors.Is(err, down) {
 		t.Errorf("no server: %v", err)
+	}
+}
+
+func TestAfterWhoServedComeTheOthers(t *testing.T) {
+	t.Parallel()
+	first, second := &aServer{err: errors.New("off")}, &aServer{}
+	all := &servers{all: []server{first, second}}
+	if _, err := all.Kubeconfig(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first.err, second.err = nil, errors.New("off now")
+	if _, err := all.Kubeconfig(t.Context()); err != nil || first.asked != 2 || second.asked != 2 {
+		t.Errorf("%v, asked %d and %d times", err, first.asked, second.asked)
 	}
 }
 
@@ -52,7 +66,7 @@ func TestNobodyIsAskedAfterAnInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	second := &aServer{}
-	if _, err := (servers{&aServer{err: context.Canceled}, second}).Dial(ctx, "127.0.0.1:6443"); !errors.Is(err, context.Canceled) || second.asked > 0 {
+	if _, err := (&servers{all: []server{&aServer{err: context.Canceled}, second}}).Dial(ctx, "127.0.0.1:6443"); !errors.Is(err, context.Canceled) || second.asked > 0 {
 		t.Errorf("%v, asked %d", err, second.asked)
 	}
 }
