@@ -243,6 +243,15 @@ func (s *site) pod(t *testing.T, name, node string, status doc) {
 	s.put(t, p)
 }
 
+// job is the pod in which Helm runs, and its log.
+func (s *site) job(t *testing.T, status doc, log string) {
+	t.Helper()
+	p := in("Pod", "v1", "helm-install-traefik-x", doc{"spec": doc{"nodeName": "edge-1", "containers": []any{doc{"name": "helm"}}}, "status": status})
+	p["metadata"].(doc)["labels"] = doc{"helmcharts.helm.cattle.io/chart": "traefik"}
+	s.put(t, p)
+	s.files[podsPath+"/helm-install-traefik-x/log"] = []byte(log)
+}
+
 func crashing(message string) doc {
 	return doc{"phase": "Running", "containerStatuses": []any{doc{
 		"state":     doc{"waiting": doc{"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}},

@@ -20,6 +20,7 @@ func settledSite(t *testing.T) *site {
 	s.daemon(t, ourArgs(t), 2)
 	s.pod(t, "traefik-a", "edge-1", nil)
 	s.pod(t, "traefik-b", "edge-2", nil)
+	s.job(t, doc{"phase": "Succeeded"}, "Error: of an earlier try\n")
 	return s
 }
 
@@ -54,6 +55,14 @@ func TestRunningDiffers(t *testing.T) {
 		"the HelmChart failed": {func(t *testing.T, s *site) {
 			s.deploy(t, "39.0.7+lab1", doc{"type": "Failed", "status": "True", "reason": "JobFailed", "message": "schema"})
 		}, "JobFailed: schema"},
+		"Helm fails before there is a release": {func(t *testing.T, s *site) {
+			s.kube.Remove(secretsPath + "/sh.helm.release.v1.traefik.v2")
+			s.job(t, crashing(""), "+ helm upgrade traefik\nError: UPGRADE FAILED: values:\n- at '/ports': got string\n+ exit\n")
+		}, "UPGRADE FAILED: values: - at '/ports': got string"},
+		"Helm's job fails without a word of Helm": {func(t *testing.T, s *site) {
+			s.release(t, 3, "failed", "timed out", ourValues(t))
+			s.job(t, crashing(""), "+ exit 1\n")
+		}, "release 3 failed: timed out"},
 		"a release failed":        {func(t *testing.T, s *site) { s.release(t, 3, "failed", "timed out", ourValues(t)) }, "release 3 failed: timed out"},
 		"an upgrade is under way": {func(t *testing.T, s *site) { s.release(t, 3, "pending-upgrade", "", nil) }, "pending-upgrade"},
 		"other values":            {func(t *testing.T, s *site) { s.release(t, 2, "deployed", "", []byte("hostNetwork: true")) }, "without our values"},

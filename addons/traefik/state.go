@@ -19,7 +19,7 @@ const (
 // State is how Traefik stands on a cluster.
 type State struct {
 	Chart   Chart
-	Failed  string // what the HelmChart says of its failure; empty if there is none
+	Failed  string // what the HelmChart, or Helm's job, says of its failure; empty if there is none
 	Release Release
 	Image   string
 	Version string // of Traefik, from the image's tag, such as 3.6.13
@@ -50,6 +50,11 @@ func Look(ctx context.Context, r cluster.Reader) (State, error) {
 		return State{}, err
 	}
 	s := State{Chart: chart, Failed: h.failed()}
+	if s.Failed == "" {
+		if s.Failed, err = jobFailure(ctx, r); err != nil {
+			return State{}, err
+		}
+	}
 	if s.open, err = releases(ctx, r); err != nil {
 		return State{}, err
 	}
