@@ -27,6 +27,7 @@ import (
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/node"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/pki"
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/supervisor"
+	"github.com/k3sedge/k3sedge/testinfra/labk3s/token"
 )
 
 // ErrBackend is returned for an overlay that the stand-in was not taught.
@@ -283,7 +284,7 @@ func (s *Server) startNode(ctx context.Context, group *errgroup.Group) {
 		return
 	}
 	c := s.config
-	c.Token = s.tokens.full
+	c.Token = token.Full(s.cas.Server.PEM, "node", s.tokens.agent)
 	c.LBPort = control.APIPort // on a server the API itself is there
 	o := agent.Options{
 		Config: c, URL: fmt.Sprintf("https://127.0.0.1:%d", c.HTTPSPort), Server: true,

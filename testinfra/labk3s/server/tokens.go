@@ -21,10 +21,7 @@ import (
 var ErrToken = errors.New("bootstrap data already found and encrypted with different token")
 
 // tokens are the secrets of a cluster.
-type tokens struct {
-	server, agent string
-	full          string // the server's, as nodes join with it
-}
+type tokens struct{ server, agent string }
 
 // keepTokens finds the secrets - of the settings, of an earlier start, or new
 // ones - and writes the files in which K3s tells them.
@@ -51,7 +48,6 @@ func keepTokens(dir string, c config.Config, ca []byte) (tokens, error) {
 	}
 	t := tokens{server: cmp.Or(server, old.server, random)}
 	t.agent = cmp.Or(separate, t.server)
-	t.full = token.Full(ca, "server", t.server)
 	lines := fmt.Sprintf("%s,node,node,k3s:agent\n%s,server,server,k3s:server\n", t.agent, t.server)
 	if err := os.WriteFile(passwd, []byte(lines), 0o600); err != nil {
 		return t, fmt.Errorf("write secrets: %w", err)
@@ -89,7 +85,7 @@ func readPasswd(file string) (tokens, error) {
 // token of the agents, their file leads to the server's.
 func (t tokens) write(dir string, ca []byte, separate bool) error {
 	main := filepath.Join(dir, "token")
-	if err := os.WriteFile(main, []byte(t.full+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(main, []byte(token.Full(ca, "server", t.server)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	logrus.Infof("Server node token is available at %s", main)

@@ -80,9 +80,9 @@ func (s *Supervisor) Handler() (http.Handler, error) {
 		"client-kube-proxy.crt":     s.client("system:kube-proxy"),
 		"client-k3s-controller.crt": s.client("system:k3s-controller"),
 	} {
-		mux.Handle("GET /v1-k3s/"+path, s.authorized("node", answer, s.Agent, s.Server))
+		mux.Handle("GET /v1-k3s/"+path, s.authorized("node", s.Agent, answer))
 	}
-	mux.Handle("GET /v1-k3s/server-bootstrap", s.authorized("server", s.bootstrap, s.Server))
+	mux.Handle("GET /v1-k3s/server-bootstrap", s.authorized("server", s.Server, s.bootstrap))
 	return mux, nil
 }
 
@@ -98,16 +98,13 @@ func (e statusError) Error() string { return e.err.Error() }
 
 func (e statusError) Unwrap() error { return e.err }
 
-// authorized lets in whoever knows one of the secrets. A node may say the
-// server's secret too; K3s' agents then call themselves node.
-func (s *Supervisor) authorized(user string, next answer, secrets ...string) http.Handler {
+// authorized lets in whoever is the user and knows the user's own secret. The
+// server's is none for a node where agents have one of their own (k3s
+// pkg/authenticator/passwordfile).
+func (s *Supervisor) authorized(user, want string, next answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, secret, _ := r.BasicAuth()
-		good := false
-		for _, want := range secrets {
-			good = good || want != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(want)) == 1
-		}
-		if !good || name != user {
+		if name != user || want == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(want)) != 1 {
 			fail(w, r, http.StatusUnauthorized, errors.New("not authorized"))
 			return
 		}

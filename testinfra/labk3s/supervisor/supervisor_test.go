@@ -231,7 +231,7 @@ func TestWhoMayAskWhat(t *testing.T) {
 		{"/static/../tls/server-ca.key", "", "", "", "", 404},
 		{"/v1-k3s/config", "", "", "", "", 401},
 		{"/v1-k3s/config", "node", "agent-secret", "", "", 200},
-		{"/v1-k3s/config", "node", "server-secret", "", "", 200},
+		{"/v1-k3s/config", "node", "server-secret", "", "", 401},
 		{"/v1-k3s/config", "node", "", "", "", 401},
 		{"/v1-k3s/config", "server", "agent-secret", "", "", 401},
 		{"/v1-k3s/apiservers", "node", "agent-secret", "", "", 200},
