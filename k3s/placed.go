@@ -134,20 +134,37 @@ func writeUnit(ctx context.Context, h *hands) error {
 	return h.place(ctx, f)
 }
 
+// manifestPath is where K3s finds a manifest.
+func manifestPath(m Manifest) string { return path.Join(manifestsDir, m.Name) }
+
 // manifests are what K3s applies by itself.
-func (v *view) manifests() []machine.File {
+func (v *view) manifests(ctx context.Context) ([]machine.File, error) {
 	if v.node.Role != inventory.Server {
-		return nil
+		return nil, nil
 	}
 	out := make([]machine.File, len(v.Manifests))
-	for i, f := range v.Manifests {
-		out[i] = machine.File{Path: path.Join(manifestsDir, path.Base(f.Path)), Content: f.Content, Mode: 0o600}
+	for i, m := range v.Manifests {
+		content, err := m.Content(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", m.Name, err)
+		}
+		out[i] = machine.File{Path: manifestPath(m), Content: content, Mode: 0o600}
 	}
-	return out
+	return out, nil
 }
 
-func checkManifests(_ context.Context, v *view, now *seen) ([]converge.Change, error) {
-	return now.compare(v.manifests()...)
+func checkManifests(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
+	want, err := v.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return now.compare(want...)
 }
 
-func writeManifests(ctx context.Context, h *hands) error { return h.place(ctx, h.manifests()...) }
+func writeManifests(ctx context.Context, h *hands) error {
+	want, err := h.manifests(ctx)
+	if err != nil {
+		return err
+	}
+	return h.place(ctx, want...)
+}

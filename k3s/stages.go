@@ -24,11 +24,15 @@ type Config struct {
 	Cluster inventory.Cluster
 	// Files returns the release's files for an architecture. For a plan they
 	// may be those that would be fetched.
-	Files func(ctx context.Context, arch string) (release.Files, error)
-	// Manifests are what K3s applies by itself when it starts for the first
-	// time. Of Path only the last part counts.
-	Manifests []machine.File
+	Files     func(ctx context.Context, arch string) (release.Files, error)
+	Manifests []Manifest
 	Now       func() time.Time // nil for the real clock
+}
+
+// Manifest is a file that K3s applies by itself at each start.
+type Manifest struct {
+	Name    string // of the file, such as traefik.yaml
+	Content func(context.Context) ([]byte, error)
 }
 
 // ServerOf returns the server that starts the cluster and that the others join.

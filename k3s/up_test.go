@@ -213,7 +213,7 @@ func TestNothingRestartsUnlessAHashChanged(t *testing.T) {
 				restartByHand(s, serverUnit)
 			})
 		}, nil},
-		"a manifest": {func(w *world) { w.c.Manifests[0].Content = []byte("kind: Other\n") }, nil},
+		"a manifest": {func(w *world) { w.c.Manifests[0].Content = saying("kind: Other\n") }, nil},
 		"the unit of the agent was edited": {func(w *world) {
 			w.hosts["edge-2"].Edit(func(s *fakehost.State) {
 				s.Put(unitDir+"/"+agentUnit, []byte("[Unit]"), 0o644)

@@ -103,8 +103,8 @@ func (v *view) request() look.Request {
 	for _, arch := range []string{"amd64", "arm64"} {
 		r.Files = append(r.Files, look.FileQuery{Path: imagesPath(arch), NoSum: true})
 	}
-	for _, m := range v.manifests() {
-		r.Files = append(r.Files, look.FileQuery{Path: m.Path})
+	for _, m := range v.Manifests {
+		r.Files = append(r.Files, look.FileQuery{Path: manifestPath(m)})
 	}
 	for _, k := range kernelSettings() {
 		r.Sysctls = append(r.Sysctls, k.key)

@@ -59,7 +59,7 @@ func newWorld(t *testing.T, roles ...inventory.Role) *world {
 			Version: wantVersion, PodCIDR: netip.MustParsePrefix("10.42.0.0/16"), ServiceCIDR: netip.MustParsePrefix("10.43.0.0/16"),
 			TLSSANs: []string{"edge.lab.test"},
 		}},
-		Manifests: []machine.File{{Path: "traefik-config.yaml", Content: []byte("kind: HelmChartConfig\n")}},
+		Manifests: []Manifest{{"traefik-config.yaml", saying("kind: HelmChartConfig\n")}},
 		Now:       time.Now,
 	}
 	w.useRelease(wantVersion, "binary")
@@ -333,4 +333,9 @@ func (h blindHost) Look(ctx context.Context, r look.Request) (look.Answer, error
 	a, err := h.Host.Look(ctx, r)
 	h.drop(&a)
 	return a, err
+}
+
+// saying is a manifest's content.
+func saying(text string) func(context.Context) ([]byte, error) {
+	return func(context.Context) ([]byte, error) { return []byte(text), nil }
 }

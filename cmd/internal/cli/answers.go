@@ -66,7 +66,8 @@ func asked(host string) string {
 func served(a look.DialAnswer, forced bool) bool {
 	switch a.Status {
 	case http.StatusNotFound:
-		return false
+		// Traefik's own has none of the headers that our routes set.
+		return a.Header["Strict-Transport-Security"] != ""
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return forced
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -110,30 +111,51 @@ func (st *site) lookers() map[string]look.Looker {
 // k3sConfig is what is wanted of the nodes; files finds those of the release.
 func (st *site) k3sConfig(files func(context.Context, release.Source, string) (release.Files, error)) (k3s.Config, error) {
 	c := st.project.Cluster
-	cache, err := st.streams.cacheDir()
-	if err != nil {
-		return k3s.Config{}, err
+	source := release.Source{K3s: *c.K3s}
+	if c.K3s.Bundle == "" {
+		cache, err := st.streams.cacheDir()
+		if err != nil {
+			return k3s.Config{}, err
+		}
+		source.Cache = filepath.Join(cache, "k3s")
 	}
-	source := release.Source{K3s: *c.K3s, Cache: filepath.Join(cache, "k3s")}
-	manifest, err := st.traefikManifest(source.Version())
-	if err != nil {
-		return k3s.Config{}, err
-	}
+	manifest := func(ctx context.Context) ([]byte, error) { return st.traefikManifest(ctx, source.Version()) }
 	return k3s.Config{
-		Cluster: c, Manifests: []machine.File{manifest}, Now: time.Now,
+		Cluster: c, Manifests: []k3s.Manifest{{Name: "k3sedge-traefik.yaml", Content: manifest}}, Now: time.Now,
 		Files: func(ctx context.Context, arch string) (release.Files, error) { return files(ctx, source, arch) },
 	}, nil
 }
 
-// traefikManifest configures Traefik for its first start, before any cluster
-// can name the chart that it carries.
-func (st *site) traefikManifest(version string) (machine.File, error) {
-	chart, err := traefik.ChartFor(version)
+// traefikManifest configures Traefik from its first start on. K3s applies it
+// anew whenever it starts, so it has to fit the chart that the cluster names;
+// before the first start, and before an upgrade, there is only a table to ask.
+func (st *site) traefikManifest(ctx context.Context, version string) ([]byte, error) {
+	chart, err := st.chart(ctx, version)
 	if err != nil {
-		return machine.File{}, err
+		if chart, err = traefik.ChartFor(version); err != nil {
+			return nil, err
+		}
 	}
-	content, err := traefik.Manifest(st.project.Cluster, chart, st.ranges)
-	return machine.File{Path: "k3sedge-traefik.yaml", Content: content, Mode: 0o600}, err
+	return traefik.Manifest(st.project.Cluster, chart, st.ranges)
+}
+
+// errOtherVersion is a cluster that runs another K3s than is wanted.
+var errOtherVersion = errors.New("the cluster runs another version")
+
+// chart is what the cluster names, if it runs the wanted K3s already.
+func (st *site) chart(ctx context.Context, version string) (traefik.Chart, error) {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	document, err := st.kube().Get(ctx, "/version")
+	if err != nil {
+		return traefik.Chart{}, err
+	}
+	var runs struct{ GitVersion string }
+	if err := json.Unmarshal(document, &runs); err != nil || runs.GitVersion != version {
+		return traefik.Chart{}, errors.Join(errOtherVersion, err)
+	}
+	return traefik.ChartOnCluster(ctx, st.kube())
 }
 
 func (st *site) traefikConfig() traefik.Config {

@@ -100,6 +100,9 @@ func mergeInto(s Streams, path string, ours []byte) error {
 	if err != nil {
 		return err
 	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // a link into somebody's dotfiles stays a link
+	}
 	existing, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read your kubeconfig: %w", err)
