@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +130,9 @@ func rootsPorts(t *testing.T, e *edge) {
 		r := e.k3sedge("status")
 		return r.code == 3 && strings.Contains(r.stdout, "bind: permission denied")
 	})
-	e.both200(0)
+	if r := e.get(0, "https://git.lab.test/"); r.status != http.StatusOK {
+		t.Errorf("the other node: %s", r)
+	}
 	e.planned("net.ipv4.ip_unprivileged_port_start is 1024, wanted 80")
 	e.mended()
 	e.both(http.StatusOK, "https://git.lab.test/")
@@ -140,21 +144,25 @@ func rootsPorts(t *testing.T, e *edge) {
 	e.mended()
 }
 
-// both200 wants a page of one node.
-func (e *edge) both200(node int) {
-	e.t.Helper()
-	if r := e.get(node, "https://git.lab.test/"); r.status != http.StatusOK {
-		e.t.Errorf("through %s: %s", e.cluster.Nodes[node].Name, r)
-	}
-}
-
-// apiGoesAway after so many bytes of k3sedge's own connections: among the
-// checks, before the first object, and between two of them.
+// apiGoesAway at parts of what a whole run sends to it: among the checks,
+// before the first object, and between two of them.
 func apiGoesAway(t *testing.T, e *edge) {
+	const hook, ours = "type filter hook output priority 0;", "tcp dport 6443 meta skuid 1000 " // of the user who logs in
+	e.rules("edge-1", hook, ours+"counter")
+	e.must(0, plain("whole")...)
+	counted := regexp.MustCompile(`bytes (\d+)`).FindStringSubmatch(e.console("edge-1", "/usr/sbin/nft", "list", "table", "inet", "e2e"))
+	e.noRules("edge-1")
+	if counted == nil {
+		t.Fatal("nothing was counted")
+	}
+	whole, err := strconv.Atoi(counted[1])
+	if err != nil || whole < 5000 {
+		t.Fatalf("a whole run sends %d bytes, %v", whole, err)
+	}
 	halfway := 0
-	for i, bytes := range []int{4000, 6500, 7500, 8500} {
-		name := fmt.Sprintf("half-%d", i)
-		e.rules("edge-1", "type filter hook output priority 0;", fmt.Sprintf("tcp dport 6443 meta skuid 1000 quota over %d bytes reject with tcp reset", bytes))
+	for _, percent := range []int{35, 60, 75, 85} {
+		name := fmt.Sprintf("after-%d", percent)
+		e.rules("edge-1", hook, fmt.Sprintf("%s quota over %d bytes reject with tcp reset", ours, whole*percent/100))
 		r := e.must(1, plain(name)...)
 		e.told(r, 1, []string{"the Kubernetes API does not answer", "k3sedge status says which server is down", "the same command goes on"})
 		applying := strings.Contains(r.stderr, "\nservices\n")
@@ -169,7 +177,7 @@ func apiGoesAway(t *testing.T, e *edge) {
 		e.both(http.StatusOK, "https://"+name+".lab.test/")
 	}
 	if halfway == 0 {
-		t.Error("no run ended between two objects: choose other numbers of bytes")
+		t.Error("no run ended between two objects: choose other parts")
 	}
 	e.mended()
 }
@@ -221,7 +229,7 @@ func refusedToken(t *testing.T, e *edge) {
 	const kept = "/var/lib/rancher/k3s/server/agent-token"
 	e.console("edge-1", "sh", "-c", "cp -p "+kept+" /root/agent-token && "+tokenOf+kept)
 	r := e.must(1, "up")
-	e.told(r, 1, []string{"edge-2", "the cluster does not accept its token", "401 Unauthorized", "k3s-agent.service: activating", kept[:len("/var/lib/rancher/k3s/server/")], "config.yaml"})
+	e.told(r, 1, []string{"edge-2", "the cluster does not accept its token", "401 Unauthorized", "k3s-agent.service: activating", "/etc/rancher/k3s/config.yaml", "/var/lib/rancher/k3s/server/token"})
 	e.both(http.StatusOK, "https://git.lab.test/")
 	e.console("edge-1", "mv", "/root/agent-token", kept)
 	e.mended()

@@ -134,7 +134,7 @@ func killedInstall(t *testing.T, e *edge) {
 		{"step-waiting", "k3s/running"}, // started, and not noted yet
 		{"step-changed", "k3s/config"},  // of the agent
 		{"step-waiting", "k3s/running"}, //
-		{"step-changing", "traefik/running"},
+		{"step-started", "traefik/running"},
 	} {
 		e.killAt(at, "up")
 		now := e.serverToken()
