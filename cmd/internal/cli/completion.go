@@ -33,7 +33,7 @@ func runCompletion(c *cli.Context, s Streams) error {
 		if err != nil {
 			return fmt.Errorf("make the fish completion: %w", err)
 		}
-		fmt.Fprint(s.Out, script)
+		fmt.Fprint(s.Out, script, fishWords(c.App))
 		return nil
 	}
 	script, err := completions.ReadFile("completion/" + shell)
@@ -42,6 +42,27 @@ func runCompletion(c *cli.Context, s Streams) error {
 	}
 	_, err = s.Out.Write(script)
 	return err
+}
+
+// fishWords is what the framework's script for fish lacks: the words of flags,
+// and the names of services.
+func fishWords(app *cli.App) string {
+	var b strings.Builder
+	for _, command := range app.Commands {
+		for _, f := range command.Flags {
+			c, ok := f.(choice)
+			if !ok {
+				continue
+			}
+			names := "-l " + c.Name
+			for _, short := range c.Aliases {
+				names += " -s " + short
+			}
+			fmt.Fprintf(&b, "complete -c k3sedge -n '__fish_seen_subcommand_from %s' -x %s -a '%s'\n", command.Name, names, strings.Join(c.words, " "))
+		}
+	}
+	fmt.Fprintf(&b, "complete -c k3sedge -n '__fish_seen_subcommand_from remove-service' -f -a '(k3sedge remove-service \"\" %s)'\n", completionFlag)
+	return b.String()
 }
 
 // completionFlag is how the completion scripts ask. It is the last word; the
