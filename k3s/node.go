@@ -74,7 +74,7 @@ func objects(ctx context.Context, api cluster.Reader) (map[string]nodeObject, er
 }
 
 // overlayAddress is the address of the node's flannel.1: the network's own
-// address of its part of the pod network.
+// address of its part of the pod network (flannel pkg/backend/vxlan).
 func (n nodeObject) overlayAddress() (netip.Addr, bool) {
 	p, err := netip.ParsePrefix(n.Spec.PodCIDR)
 	return p.Masked().Addr(), err == nil

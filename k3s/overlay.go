@@ -45,7 +45,8 @@ func (v *view) routes(ctx context.Context) ([]route, error) {
 	return out, nil
 }
 
-// checkOverlay connects to the kubelet of each peer, through the overlay.
+// checkOverlay connects to the kubelet of each peer, through the overlay: it
+// listens at all addresses (k3s pkg/util, GetDefaultAddresses).
 func checkOverlay(ctx context.Context, v *view, _ *seen) ([]converge.Change, error) {
 	routes, err := v.routes(ctx)
 	if err != nil {

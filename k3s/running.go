@@ -155,7 +155,8 @@ func startVerb(u look.Unit, fresh bool) string {
 // images before, and waits for its server.
 const startLimit = 10 * time.Minute
 
-// waitActive waits until K3s says that it runs: another process than before,
+// waitActive waits until K3s says that it runs - a server when its API is
+// ready (k3s pkg/cli/server), an agent with its network (pkg/agent/run.go): another process than before,
 // if it was to be started anew.
 func (h *hands) waitActive(ctx context.Context, before look.Unit, anew bool) error {
 	defer h.forget()

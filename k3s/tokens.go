@@ -15,7 +15,8 @@ import (
 )
 
 // fullToken is a token that names the cluster's authority by its hash, so that
-// who joins knows whom it talks to. The short form trusts anybody.
+// who joins knows whom it talks to (k3s pkg/clientaccess). The short form
+// trusts anybody.
 var fullToken = regexp.MustCompile(`K10[0-9a-f]{64}::(server|node):\S+`)
 
 // tokens are the short forms, which only the cluster's first server is told.

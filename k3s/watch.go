@@ -105,7 +105,7 @@ func (h *hands) trouble(ctx context.Context, err error) error {
 }
 
 // takeOver removes what the cluster knows of a machine that had this name
-// before. It does so only if this one was never part of the cluster and that
+// before: its Node and its password (k3s pkg/nodepassword). It does so only if this one was never part of the cluster and that
 // one does not answer any more.
 func (h *hands) takeOver(ctx context.Context) (bool, error) {
 	now, err := h.seen(ctx)

@@ -85,7 +85,10 @@ func (s configured) compare(ctx context.Context, r cluster.Reader) (want object.
 	return want, changes, s.validate(ctx, r, h, chart)
 }
 
-// validate has Helm judge the values with the very chart that the server carries.
+// validate has Helm judge the values with the very chart that the server
+// carries and hands out to anybody (k3s pkg/server/handlers). K3s' packages of
+// the chart come without its schema, so that an unknown key is passed over in
+// silence: the arguments tell.
 func (s configured) validate(ctx context.Context, r cluster.Reader, h helmChart, chart Chart) error {
 	tgz, err := r.Get(ctx, "/static/charts/"+chart.File)
 	if cluster.NotFound(err) {

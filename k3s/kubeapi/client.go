@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// address is where a K3s server has the API, seen from itself.
+	// address is where a K3s server has the API, seen from itself, as its
+	// kubeconfig says too (k3s pkg/server, writeKubeConfig).
 	address = "127.0.0.1:6443"
 	// maxAnswer is more than any page of a list takes.
 	maxAnswer = 64 << 20

@@ -37,7 +37,8 @@ func versions() map[string]map[string]sums {
 	}
 }
 
-// binaryName and imagesName are how K3s publishes the files.
+// binaryName and imagesName are how K3s publishes the files (k3s
+// scripts/validate-artifacts).
 func binaryName(arch string) string {
 	if arch == "amd64" {
 		return "k3s"
