@@ -22,6 +22,9 @@ type Config struct {
 	Secrets func(context.Context, inventory.SecretRef) (inventory.Secret, error)
 	// Cloudflare are its networks, in which no server of the LAN stands.
 	Cloudflare []netip.Prefix
+	// NoFolder says that there is no folder of services. That is more likely
+	// a checkout without it than the wish to take everything away.
+	NoFolder bool
 	// Only names the one service that is looked at, applied, or, where it is
 	// not among Services, taken away. Empty means all.
 	Only string

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // left is one object of ours that no file asks for any more.
@@ -52,10 +54,17 @@ func (l *left) lookInside(ctx context.Context, r cluster.Reader) (err error) {
 	return err
 }
 
+// errNoFolder is a project whose services are nowhere, which is no list without entries.
+var errNoFolder = errors.New("there is no folder services/")
+
 func checkPrune(ctx context.Context, v *view) ([]converge.Change, error) {
 	todo, err := v.leftovers(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if v.cfg.NoFolder && len(todo) > 0 {
+		return nil, machine.WithHint(fmt.Errorf("%w, and %s is in the cluster", errNoFolder, todo[0].owner),
+			"take the services/ folder of this cluster beside its file; if all services are to go, make an empty one")
 	}
 	var out []converge.Change
 	for _, l := range todo {

@@ -32,6 +32,9 @@ func broken(service, hint, format string, args ...any) error {
 // judge holds what is wanted against everything that is there, and returns all
 // that is wrong.
 func (v *view) judge(ctx context.Context, wants []want, seen *snapshot) error {
+	if v.cfg.Only != "" && len(v.cfg.chosen()) == 0 {
+		return nil // what only goes away meets nobody's route
+	}
 	taken, err := v.otherRoutes(seen)
 	if err != nil {
 		return err

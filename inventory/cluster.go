@@ -93,6 +93,9 @@ type Node struct {
 type Project struct {
 	Cluster  Cluster
 	Services []Service
+	// NoServicesFolder tells a project without the folder from one whose
+	// folder is empty.
+	NoServicesFolder bool
 }
 
 // Node returns the node of that name.

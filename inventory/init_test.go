@@ -80,6 +80,17 @@ func leftOut(provider, path string) bool {
 	return strings.Contains(" "+absent[provider]+" ", " "+path+" ")
 }
 
+func TestInitOfTheEdge(t *testing.T) {
+	t.Parallel()
+	for _, o := range []InitOptions{{Edge: EdgeTunnel}, {MachinesOnly: true}} {
+		c := o.cluster()
+		Default(&c)
+		if o.MachinesOnly && (c.K3s != nil || c.Edge != nil) || !o.MachinesOnly && (c.K3s == nil || c.Edge.Mode != EdgeTunnel) {
+			t.Errorf("%+v: %+v, %+v", o, c.K3s, c.Edge)
+		}
+	}
+}
+
 // What init does not know is reported with the line to fill in.
 func TestInitLeavesBlanks(t *testing.T) {
 	t.Parallel()

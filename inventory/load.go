@@ -24,7 +24,10 @@ func load(path, home string) (Project, error) {
 		return Project{}, Problems{{File: path, Message: reason(err), Hint: unreadHint(path, err), cause: err}}
 	}
 	services, unread := readServices(ServicesDir(path))
-	return build(source{path, data}, services, home, unread)
+	project, err := build(source{path, data}, services, home, unread)
+	_, missing := os.Stat(ServicesDir(path))
+	project.NoServicesFolder = errors.Is(missing, fs.ErrNotExist)
+	return project, err
 }
 
 func unreadHint(path string, err error) string {

@@ -166,7 +166,7 @@ func (st *site) traefikConfig() traefik.Config {
 func (st *site) addonsConfig(only string) (addons.Config, error) {
 	cloudflare, err := loadRanges(st.file)
 	return addons.Config{
-		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: cloudflare, Only: only,
+		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: cloudflare, Only: only, NoFolder: st.project.NoServicesFolder && only == "",
 		Secrets: once(func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
 			return ref.Resolve(ctx, st.streams.Getenv)
 		}),
