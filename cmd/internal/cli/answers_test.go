@@ -21,11 +21,13 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 		"a login":                     {look.DialAnswer{Outcome: look.Answered, Status: 401}, true, true, "401 Unauthorized", ""},
 		"the application's own fault": {look.DialAnswer{Outcome: look.Answered, Status: 500}, true, true, "500 Internal Server Error", ""},
 		"no route":                    {look.DialAnswer{Outcome: look.Answered, Status: 404}, false, false, "404 Not Found", "127.0.0.1:8080/api/http/routers"},
-		"no server":                   {look.DialAnswer{Outcome: look.Answered, Status: 502}, false, true, "502 Bad Gateway", "does not answer Traefik"},
-		"no Traefik":                  {look.DialAnswer{Outcome: look.Refused}, false, false, "refused", "k3sedge status"},
-		"no way":                      {look.DialAnswer{Outcome: look.TimedOut}, false, false, "timed out", "k3sedge status"},
-		"no certificate":              {look.DialAnswer{Outcome: look.Broken}, false, false, "broken", "a secret git-tls in namespace edge-git"},
-		"nobody was asked":            {look.DialAnswer{}, false, false, "", ""},
+		"the application's own 404": {look.DialAnswer{Outcome: look.Answered, Status: 404, Header: map[string]string{"Strict-Transport-Security": "max-age=1"}},
+			true, true, "404 Not Found", ""},
+		"no server":        {look.DialAnswer{Outcome: look.Answered, Status: 502}, false, true, "502 Bad Gateway", "does not answer Traefik"},
+		"no Traefik":       {look.DialAnswer{Outcome: look.Refused}, false, false, "refused", "k3sedge status"},
+		"no way":           {look.DialAnswer{Outcome: look.TimedOut}, false, false, "timed out", "k3sedge status"},
+		"no certificate":   {look.DialAnswer{Outcome: look.Broken}, false, false, "broken", "a secret git-tls in namespace edge-git"},
+		"nobody was asked": {look.DialAnswer{}, false, false, "", ""},
 	} {
 		advice := adviceFor(tc.answer, inventory.Service{Name: "git"})
 		usual, forced := served(tc.answer, false), served(tc.answer, true)
