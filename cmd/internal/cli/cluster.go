@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -215,11 +216,16 @@ func find(ctx context.Context, source release.Source, arch string) (release.File
 	return files, err
 }
 
-// share says how much of a file is there: "12 of 68 MB".
+// The two halves of a progress bar.
+const barDone, barLeft = "█", "░"
+
+// share says how much of a file is there: "███░░░ 34 of 68 MB".
 func share(done, total int64) string {
 	const megabyte = 1e6
 	if total <= 0 {
 		return fmt.Sprintf("%.0f MB", float64(done)/megabyte)
 	}
-	return fmt.Sprintf("%.0f of %.0f MB", float64(done)/megabyte, float64(total)/megabyte)
+	const width = 20
+	full := int(min(max(done, 0), total) * width / total)
+	return fmt.Sprintf("%s%s %.0f of %.0f MB", strings.Repeat(barDone, full), strings.Repeat(barLeft, width-full), float64(done)/megabyte, float64(total)/megabyte)
 }

@@ -43,7 +43,12 @@ func TestASecretIsResolvedOnce(t *testing.T) {
 
 func TestShare(t *testing.T) {
 	t.Parallel()
-	for want, of := range map[string][2]int64{"12 of 68 MB": {12_000_000, 68_000_000}, "12 MB": {12_000_000, 0}, "0 of 68 MB": {0, 68_000_000}} {
+	for want, of := range map[string][2]int64{
+		"█████░░░░░░░░░░░░░░░ 17 of 68 MB": {17_000_000, 68_000_000},
+		"░░░░░░░░░░░░░░░░░░░░ 0 of 68 MB":  {0, 68_000_000},
+		"████████████████████ 69 of 68 MB": {69_000_000, 68_000_000}, // a server that sends more than it said
+		"12 MB":                            {12_000_000, 0},
+	} {
 		if got := share(of[0], of[1]); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

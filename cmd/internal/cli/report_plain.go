@@ -57,7 +57,7 @@ func (r *plainReporter) Report(e converge.Event) {
 // progress of an upload.
 func withoutNumbers(message string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsDigit(r) {
+		if unicode.IsDigit(r) || strings.ContainsRune(barDone+barLeft, r) {
 			return -1
 		}
 		return r
