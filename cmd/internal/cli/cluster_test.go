@@ -47,7 +47,7 @@ func TestShare(t *testing.T) {
 		"█████░░░░░░░░░░░░░░░ 17 of 68 MB": {17_000_000, 68_000_000},
 		"░░░░░░░░░░░░░░░░░░░░ 0 of 68 MB":  {0, 68_000_000},
 		"████████████████████ 69 of 68 MB": {69_000_000, 68_000_000}, // a server that sends more than it said
-		"12 MB":                            {12_000_000, 0},
+		"12 MB": {12_000_000, 0},
 	} {
 		if got := share(of[0], of[1]); got != want {
 			t.Errorf("got %q, want %q", got, want)
