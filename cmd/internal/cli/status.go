@@ -17,8 +17,8 @@ import (
 func newStatusCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "status", Usage: "show how nodes, K3s and Traefik stand",
-		Description: `Looks at every node over SSH and at the cluster through its first server, and
-changes nothing. Exit code 4 if a node or the cluster could not be looked at, 3 if
+		Description: `Looks at every node over SSH and at the cluster through a server that answers,
+and changes nothing. Exit code 4 if a node or the cluster could not be looked at, 3 if
 something is not ready.`,
 		Flags: []cli.Flag{fileFlag(), outputFlag("`FORMAT` of the table")},
 		Action: func(c *cli.Context) error {
