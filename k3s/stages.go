@@ -46,7 +46,7 @@ func ServerOf(c inventory.Cluster) (inventory.Node, bool) {
 }
 
 // Stages install K3s on hosts, which are named like the nodes. api is the
-// cluster's, through its first server.
+// cluster's, through whichever of its servers answers.
 func Stages(c Config, hosts map[string]Host, api cluster.API) []converge.Stage {
 	looks := map[string]look.Looker{}
 	for name, h := range hosts {
