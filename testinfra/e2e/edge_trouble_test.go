@@ -28,6 +28,7 @@ func TestEdgeTrouble(t *testing.T) {
 	part("a file of the bundle is damaged", func(t *testing.T) { damagedBundle(t, bare.on(t)) })
 	part("no room for K3s", func(t *testing.T) { noRoomForK3s(t, bare.on(t)) })
 	part("port 80 is taken", func(t *testing.T) { portTaken(t, bare.on(t)) })
+	part("a clock is two hours ahead", func(t *testing.T) { clockAhead(t, bare.on(t)) })
 	part("killed", func(t *testing.T) { killedInstall(t, bare.on(t)) })
 	if t.Failed() {
 		return // there is no cluster to bring more trouble to
@@ -122,6 +123,30 @@ func portTaken(t *testing.T, e *edge) {
 	e.must(3, "up", "--plan")
 	e.nothingBrought("edge-2")
 	e.console("edge-2", "systemctl", "stop", "their-web")
+}
+
+// aheadOfTime stands in for the node agent and moves its time: a container
+// cannot have a clock of its own.
+const aheadOfTime = `#!/bin/sh
+[ "$1" = look ] || exec "$0.real" "$@"
+"$0.real" "$@" | python3 -c '
+import datetime, json, sys
+answer = json.load(sys.stdin)
+answer["time"] = (datetime.datetime.utcnow() + datetime.timedelta(hours=2, seconds=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
+json.dump(answer, sys.stdout)'
+`
+
+// clockAhead is seen before certificates are made that nobody would take.
+func clockAhead(t *testing.T, e *edge) {
+	agent := strings.TrimSpace(e.console("edge-2", "sh", "-c", "ls -t /usr/local/lib/k3sedge/k3sedge-node-* | head -1"))
+	e.console("edge-2", "sh", "-c", `mv "$1" "$1.real" && printf %s "$2" >"$1" && chmod 0755 "$1"`, "sh", agent, aheadOfTime)
+	words := []string{"the clock of edge-2 is 2h0m", "s ahead of this machine's", "certificates would not be valid", "timedatectl"}
+	e.trouble(1, 1, words, "up")
+	if r := e.must(3, "up", "--plan"); !strings.Contains(r.stderr, "edge-2: k3s/clock: clock is 2h0m") {
+		t.Errorf("the plan does not tell:\n%s", r.stderr)
+	}
+	e.nothingBrought("edge-2")
+	e.console("edge-2", "mv", agent+".real", agent)
 }
 
 // killedInstall kills `up` with SIGKILL on its way through the installation,
