@@ -54,7 +54,7 @@ func ChartOf(fileOrURL string) (Chart, error) {
 	}
 	major, err := strconv.Atoi(m[2])
 	if err != nil || major < oldestMajor || major > newestMajor {
-		return Chart{}, machine.WithHint(fmt.Errorf("chart %s of Traefik is not supported", m[1]),
+		return Chart{}, machine.WithHint(fmt.Errorf("the chart of Traefik is %s, which is not supported", m[1]),
 			"k3sedge knows the charts %d to %d; choose another release of K3s as k3s.version, or a newer k3sedge", oldestMajor, newestMajor)
 	}
 	return Chart{File: file, Version: m[1], Major: major}, nil

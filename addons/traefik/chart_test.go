@@ -35,9 +35,9 @@ func TestChartOfRefuses(t *testing.T) {
 		"traefik-crd-39.0.7.tgz":          "not the file of a Traefik chart",
 		"nginx-39.0.7.tgz":                "not the file of a Traefik chart",
 		"traefik-39.0.7.tgz/..":           "not the file of a Traefik chart",
-		"traefik-27.0.201+up27.0.2.tgz":   "27.0.2 is not supported",
-		"traefik-42.0.0+up42.0.0.tgz":     "42.0.0 is not supported",
-		"traefik-39.0.701+up33.1.0.tgz":   "33.1.0 is not supported",
+		"traefik-27.0.201+up27.0.2.tgz":   "27.0.2, which is not supported",
+		"traefik-42.0.0+up42.0.0.tgz":     "42.0.0, which is not supported",
+		"traefik-39.0.701+up33.1.0.tgz":   "33.1.0, which is not supported",
 		"traefik-99999999999999.0.0.tgz":  "not the file of a Traefik chart",
 		"traefik-39.0.7%2f..%2fother.tgz": "not the file of a Traefik chart",
 	} {
