@@ -143,7 +143,7 @@ func (m *mender) restart(ctx context.Context, state State) error {
 		case !p.crashes || before == p.uid:
 			continue
 		case ok:
-			return fmt.Errorf("on %s Traefik crashes: %s", p.Node, p.Reason)
+			return fmt.Errorf("pod of Traefik on %s crashes: %s", p.Node, p.Reason)
 		}
 		m.restarted[p.Node] = p.uid
 		if err := m.api.Delete(ctx, podsPath+"/"+p.name); err != nil {
