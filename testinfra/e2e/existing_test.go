@@ -5,7 +5,6 @@ package e2e
 import (
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -82,8 +81,11 @@ func (s *site) becomeExisting(addresses ...string) {
 func (s *site) consoleFingerprint(n inventory.Node) (fingerprint string) {
 	s.t.Helper()
 	eventually(s.t, n.Name+" has made its host key", time.Minute, func() bool {
-		out, err := exec.CommandContext(s.t.Context(), "nsenter", "-t", strconv.Itoa(s.pid(n.Name)), "-a",
-			"ssh-keygen", "-l", "-f", "/etc/ssh/ssh_host_ed25519_key.pub").Output()
+		console, err := s.lab.ConsoleCommand(s.t.Context(), n.Name, "ssh-keygen", "-l", "-f", "/etc/ssh/ssh_host_ed25519_key.pub")
+		if err != nil {
+			return false // just switched on
+		}
+		out, err := console.Output()
 		fingerprint = regexp.MustCompile("SHA256:[A-Za-z0-9+/]+").FindString(string(out))
 		return err == nil && fingerprint != ""
 	})

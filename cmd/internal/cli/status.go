@@ -49,6 +49,7 @@ type statusDocument struct {
 	Nodes    []nodeState `json:"nodes"`
 	Services int         `json:"services"`          // in the folder
 	Warning  string      `json:"warning,omitempty"` // what is known against the running Traefik
+	Failed   string      `json:"failed,omitempty"`  // the last change of Traefik's chart, if it did not come through
 }
 
 func runStatus(ctx context.Context, s Streams, file, output string) error {
@@ -67,6 +68,9 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 		return couldNotLook{context.Cause(ctx)}
 	}
 	warn(s, document.Warning, "")
+	if document.Failed != "" {
+		warn(s, "Traefik runs as before its last change, which failed: "+document.Failed, "k3sedge up explains it and clears it away")
+	}
 	if output == "json" {
 		err = json.NewEncoder(s.Out).Encode(document)
 	} else {
@@ -108,6 +112,9 @@ func (st *site) status(ctx context.Context) (statusDocument, error) {
 	state, err := <-edge, <-edgeErr
 	var errs []error
 	document := statusDocument{Kind: "status", Nodes: make([]nodeState, len(seen)), Services: len(st.project.Services), Warning: state.Warning()}
+	if err == nil && (state.Failed != "" || state.Release.Status == "failed") {
+		document.Failed = state.String()
+	}
 	for i, n := range seen {
 		if n.Reachable != nil {
 			errs = append(errs, n.Reachable)
@@ -162,7 +169,7 @@ func (d statusDocument) ready() bool {
 			return false
 		}
 	}
-	return len(d.Nodes) > 0
+	return len(d.Nodes) > 0 && d.Failed == ""
 }
 
 func (n nodeState) ready() bool {
@@ -173,7 +180,16 @@ func (d statusDocument) writeText(s Streams) error {
 	t := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NODE\tROLE\tADDRESS\tSSH\tK3S\tIN THE CLUSTER\tTRAEFIK\tVERSION")
 	for _, n := range d.Nodes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, n.Address, n.SSH, n.K3s, n.Node, n.Traefik, n.Version)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, n.Address, n.SSH, n.K3s, n.Node, short(n.Traefik), n.Version)
 	}
 	return t.Flush()
+}
+
+// short keeps a cell from widening its table; --output json has all of it.
+func short(text string) string {
+	const widest = 60
+	if runes := []rune(text); len(runes) > widest {
+		return string(runes[:widest-1]) + "…"
+	}
+	return text
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/addons/traefik"
@@ -38,6 +39,9 @@ func TestReadyIsEveryPartOfEveryNode(t *testing.T) {
 	}
 	if (statusDocument{}).ready() {
 		t.Error("no node at all is ready")
+	}
+	if (statusDocument{Nodes: []nodeState{goodState("edge-1")}, Failed: "values do not fit"}).ready() {
+		t.Error("a failed change of Traefik is ready")
 	}
 }
 
@@ -101,5 +105,15 @@ func TestAProofWithoutAClusterDoesNotAsk(t *testing.T) {
 	var p proof
 	if err := (&site{}).proveCluster(t.Context(), &p); err != nil || p.Warning != "" {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestACellIsNoParagraph(t *testing.T) {
+	t.Parallel()
+	if got := short("ready"); got != "ready" {
+		t.Errorf("got %q", got)
+	}
+	if got := short(strings.Repeat("ü", 61)); got != strings.Repeat("ü", 59)+"…" {
+		t.Errorf("got %q", got)
 	}
 }
