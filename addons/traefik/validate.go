@@ -15,15 +15,9 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
-// Validate renders the chart with the values, later ones over earlier ones, as
-// Helm would on the cluster, and applies those rules of the API server that
-// values can break. Nothing is installed.
-func Validate(chartTGZ []byte, values ...[]byte) error {
-	_, err := render(chartTGZ, values...)
-	return err
-}
-
-// render returns the DaemonSet that Helm would make.
+// render returns the DaemonSet that Helm would make of the chart with the
+// values, later ones over earlier ones, and applies those rules of the API
+// server that values can break. Nothing is installed.
 func render(chartTGZ []byte, values ...[]byte) (daemonSet, error) {
 	const hint = "Traefik stays as it is; k3sedge does not know this chart well enough: choose another release of K3s as k3s.version"
 	chart, err := loader.LoadArchive(bytes.NewReader(chartTGZ))

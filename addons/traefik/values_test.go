@@ -83,7 +83,7 @@ func TestTheOtherSpellingFails(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"39.0.7", "40.3.0", "41.3.0"} {
 		old := mustValues(t, mustChart(t, "38.0.2"))
-		if err := Validate(fixtureChart(t, version), old); err == nil || !strings.Contains(err.Error(), "redirections") {
+		if err := validate(fixtureChart(t, version), old); err == nil || !strings.Contains(err.Error(), "redirections") {
 			t.Errorf("chart %s takes the spelling of 38: %v", version, err)
 		}
 	}
