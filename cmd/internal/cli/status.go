@@ -180,16 +180,7 @@ func (d statusDocument) writeText(s Streams) error {
 	t := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NODE\tROLE\tADDRESS\tSSH\tK3S\tIN THE CLUSTER\tTRAEFIK\tVERSION")
 	for _, n := range d.Nodes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, n.Address, n.SSH, n.K3s, n.Node, short(n.Traefik), n.Version)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, n.Address, n.SSH, n.K3s, n.Node, n.Traefik, n.Version)
 	}
 	return t.Flush()
-}
-
-// short keeps a cell from widening its table; --output json has all of it.
-func short(text string) string {
-	const widest = 60
-	if runes := []rune(text); len(runes) > widest {
-		return string(runes[:widest-1]) + "…"
-	}
-	return text
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/addons/traefik"
@@ -105,15 +104,5 @@ func TestAProofWithoutAClusterDoesNotAsk(t *testing.T) {
 	var p proof
 	if err := (&site{}).proveCluster(t.Context(), &p); err != nil || p.Warning != "" {
 		t.Errorf("%+v, %v", p, err)
-	}
-}
-
-func TestACellIsNoParagraph(t *testing.T) {
-	t.Parallel()
-	if got := short("ready"); got != "ready" {
-		t.Errorf("got %q", got)
-	}
-	if got := short(strings.Repeat("ü", 61)); got != strings.Repeat("ü", 59)+"…" {
-		t.Errorf("got %q", got)
 	}
 }
