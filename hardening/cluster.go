@@ -180,43 +180,47 @@ func inside(a netip.Addr, networks ...netip.Prefix) bool {
 
 func (p Policy) isPeer(a netip.Addr) bool { return slices.Contains(p.Peers, a) }
 
-func nodePortProbes(p Policy) []probe {
+// fromEach are the probes of every caller.
+func (p Policy) fromEach(probes func(from netip.Addr) []probe) []probe {
 	var out []probe
 	for _, from := range p.callers() {
-		for _, port := range []uint16{30000, 32767} {
-			out = append(out, p.portProbe(from, "tcp", port, false), p.portProbe(from, "udp", port, false))
-		}
+		out = append(out, probes(from)...)
 	}
 	return out
 }
 
+func nodePortProbes(p Policy) []probe {
+	const first, last = 30000, 32767
+	return p.fromEach(func(from netip.Addr) []probe {
+		return []probe{
+			p.portProbe(from, "tcp", first, false), p.portProbe(from, "udp", first, false),
+			p.portProbe(from, "tcp", last, false), p.portProbe(from, "udp", last, false),
+		}
+	})
+}
+
 func apiProbes(p Policy) []probe {
-	var out []probe
-	for _, from := range p.callers() {
+	return p.fromEach(func(from netip.Addr) []probe {
 		allowed := p.Cluster.Server && (p.isPeer(from) || inside(from, p.Cluster.APIFrom...))
-		out = append(out, p.portProbe(from, "tcp", portAPI, allowed))
-	}
-	return out
+		return []probe{p.portProbe(from, "tcp", portAPI, allowed)}
+	})
 }
 
 func peerProbes(p Policy) []probe {
 	members := p.etcdPeers()
-	var out []probe
-	for _, from := range p.callers() {
-		out = append(out,
+	return p.fromEach(func(from netip.Addr) []probe {
+		return []probe{
 			p.portProbe(from, "tcp", portKubelet, p.isPeer(from)),
 			p.portProbe(from, "udp", portVXLAN, p.isPeer(from)),
 			p.portProbe(from, "tcp", portEtcd, inside(from, members...)),
-			p.portProbe(from, "tcp", portEtcdPeer, inside(from, members...)))
-	}
-	return out
+			p.portProbe(from, "tcp", portEtcdPeer, inside(from, members...)),
+		}
+	})
 }
 
 func webProbes(p Policy) []probe {
-	var out []probe
-	for _, from := range p.callers() {
+	return p.fromEach(func(from netip.Addr) []probe {
 		allowed := inside(from, p.Cluster.Web...)
-		out = append(out, p.portProbe(from, "tcp", portHTTP, allowed), p.portProbe(from, "tcp", portHTTPS, allowed))
-	}
-	return out
+		return []probe{p.portProbe(from, "tcp", portHTTP, allowed), p.portProbe(from, "tcp", portHTTPS, allowed)}
+	})
 }

@@ -104,7 +104,7 @@ func (p Policy) Sources() []string {
 
 // Allows reports whether a may open SSH connections.
 func (p Policy) Allows(a netip.Addr) bool {
-	return slices.ContainsFunc(p.AllowFrom, func(allowed netip.Prefix) bool { return allowed.Contains(a.Unmap()) })
+	return inside(a.Unmap(), p.AllowFrom...)
 }
 
 func outside4() netip.Addr { return netip.AddrFrom4([4]byte{203, 0, 113, 7}) }

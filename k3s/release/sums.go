@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"regexp"
+
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 var sumLine = regexp.MustCompile(`^([0-9a-fA-F]{64}) [ *](\S+)$`)
@@ -51,22 +53,8 @@ func sumOf(ctx context.Context, path string) (sum string, size int64, err error)
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	h := sha256.New()
-	size, err = io.Copy(h, cancelled{ctx, f})
+	size, err = io.Copy(h, machine.ReaderUntil(ctx, f))
 	return hex.EncodeToString(h.Sum(nil)), size, err
-}
-
-// cancelled is a reader that a context can end between two reads.
-type cancelled struct {
-	ctx context.Context
-	io.Reader
-}
-
-// Read implements io.Reader.
-func (c cancelled) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.Reader.Read(p)
 }
 
 // WrongSumError is a file that is not the one that was wanted.

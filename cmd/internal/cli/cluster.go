@@ -14,7 +14,6 @@ import (
 
 	"github.com/k3sedge/k3sedge/addons"
 	"github.com/k3sedge/k3sedge/addons/traefik"
-	"github.com/k3sedge/k3sedge/hardening/agent"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/k3s"
 	"github.com/k3sedge/k3sedge/k3s/kubeapi"
@@ -23,11 +22,6 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
-
-// Look answers through the node agent, which it places where it is missing.
-func (g *guest) Look(ctx context.Context, r look.Request) (look.Answer, error) {
-	return look.Ask(ctx, g.Host, agent.Embedded{}, r)
-}
 
 // errNoK3s is work on a cluster that the file does not want.
 var errNoK3s = errors.New("the file has no k3s section: its machines are no cluster")

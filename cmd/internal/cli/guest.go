@@ -9,9 +9,11 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/k3sedge/k3sedge/hardening/agent"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
 	"github.com/k3sedge/k3sedge/provision/machine/ssh"
 )
 
@@ -23,6 +25,7 @@ const firstLogin = 5 * time.Minute
 // guest is a node behind SSH that tells the run what it waits for.
 type guest struct {
 	*ssh.Host
+	look.Remote
 	wait time.Duration // for the first login
 }
 
@@ -30,7 +33,8 @@ func newGuest(cfg ssh.Config) *guest {
 	cfg.OnState = func(ctx context.Context, state machine.State, lasting time.Duration, _ error) {
 		converge.Waiting(ctx, "SSH: "+string(state), likely(state, lasting))
 	}
-	return &guest{ssh.NewHost(cfg), firstLogin}
+	host := ssh.NewHost(cfg)
+	return &guest{host, look.Remote{Target: host, Agents: agent.Embedded{}}, firstLogin}
 }
 
 // WaitReady waits until the node lets us in and has finished its first boot.

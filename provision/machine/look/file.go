@@ -11,6 +11,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // errTooLarge is a file whose content was asked for and is not handed out.
@@ -58,7 +60,7 @@ func (f *File) read(ctx context.Context, name string, q FileQuery) error {
 	if !q.NoSum {
 		into = append(into, sum)
 	}
-	n, err := io.Copy(io.MultiWriter(into...), readerUntil{ctx, r})
+	n, err := io.Copy(io.MultiWriter(into...), machine.ReaderUntil(ctx, r))
 	if err != nil {
 		return err
 	}
@@ -84,20 +86,6 @@ type limited struct{ kept []byte }
 func (l *limited) Write(p []byte) (int, error) {
 	l.kept = append(l.kept, p[:min(len(p), MaxContent-len(l.kept))]...)
 	return len(p), nil
-}
-
-// readerUntil is a reader that the end of a context stops.
-type readerUntil struct {
-	ctx context.Context
-	io.Reader
-}
-
-// Read reads until the context ends.
-func (r readerUntil) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.Reader.Read(p)
 }
 
 // space measures the folder, or the nearest above it that is there: that is
