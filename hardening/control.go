@@ -90,15 +90,16 @@ type Part string
 
 // The parts of the facts.
 const (
-	PartSystem   Part = "system"
-	PartSession  Part = "session"
-	PartSSHD     Part = "sshd"
-	PartLogins   Part = "logins"
-	PartFirewall Part = "firewall"
-	PartUnits    Part = "units"
-	PartSysctls  Part = "sysctls"
-	PartFiles    Part = "files"
-	PartPending  Part = "pending"
+	PartSystem    Part = "system"
+	PartSession   Part = "session"
+	PartSSHD      Part = "sshd"
+	PartLogins    Part = "logins"
+	PartFirewall  Part = "firewall"
+	PartUnits     Part = "units"
+	PartSysctls   Part = "sysctls"
+	PartFiles     Part = "files"
+	PartListeners Part = "listeners"
+	PartPending   Part = "pending"
 )
 
 // Control is one thing that shall hold on every node.
@@ -196,15 +197,16 @@ func partGap(f *facts.Facts, part Part) string {
 		}
 	}
 	seen := map[Part]bool{
-		PartSystem:   f.System != nil && f.System.BootID != "",
-		PartSession:  f.Session != nil,
-		PartSSHD:     f.SSHD != nil,
-		PartLogins:   f.Logins != nil,
-		PartFirewall: f.Firewall != nil,
-		PartUnits:    len(f.Units) > 0, // systemd without a single unit was not looked at
-		PartSysctls:  f.Sysctls != nil,
-		PartFiles:    f.Files != nil,
-		PartPending:  true, // nil is an answer: nothing waits
+		PartSystem:    f.System != nil && f.System.BootID != "",
+		PartSession:   f.Session != nil,
+		PartSSHD:      f.SSHD != nil,
+		PartLogins:    f.Logins != nil,
+		PartFirewall:  f.Firewall != nil,
+		PartUnits:     len(f.Units) > 0, // systemd without a single unit was not looked at
+		PartSysctls:   f.Sysctls != nil,
+		PartFiles:     f.Files != nil,
+		PartListeners: len(f.Listeners) > 0, // sshd's own is always among them
+		PartPending:   true,                 // nil is an answer: nothing waits
 	}
 	if !seen[part] {
 		return string(part) + ": the agent did not look at it"

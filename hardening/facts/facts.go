@@ -45,6 +45,8 @@ type Facts struct {
 	Packages map[string]string `json:"packages"` // the version of each of Request.Packages, "" where it is not installed
 	Sysctls  map[string]Sysctl `json:"sysctls"`
 	Files    map[string]File   `json:"files"`
+	// Listeners are the sockets at which the host waits for somebody, by port.
+	Listeners []Listener `json:"listeners"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.

@@ -33,6 +33,7 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("packages", func() (err error) { f.Packages, err = h.packages(r.Packages); return })
 	c.part("sysctls", func() error { return c.each("sysctls", h.sysctls(r.Sysctls, &f.Sysctls)) })
 	c.part("files", func() error { return c.each("files", h.files(r.Files, &f.Files)) })
+	c.part("listeners", func() (err error) { f.Listeners, err = h.listeners(); return })
 	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })
 	c.part("last", func() (err error) { f.Last, err = h.last(); return })
 	c.wait.Wait()

@@ -43,6 +43,7 @@ func newLookedAt(t *testing.T) (*world, facts.Request) {
 	}
 	w.put(t, "/home/admin/.ssh/authorized_keys", "# mine\n"+ed25519Key+" me\n")
 	w.put(t, "/keys/admin", ed25519Key+" again\n")
+	putSockets(t, w)
 	return w, facts.Request{
 		Users: []string{"root", "admin", "nobody-else"}, Sources: []string{"10.0.0.1", "203.0.113.7"},
 		Ruleset: tableScript(newTable), Files: []string{"/etc/nftables.conf", "/etc/nope"},
