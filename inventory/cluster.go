@@ -23,6 +23,10 @@ type Cluster struct {
 	// services need it. Where K3s is set, Default sets Edge too.
 	K3s  *K3s  `yaml:"k3s,omitempty"`
 	Edge *Edge `yaml:"edge,omitempty"`
+	// Hardening says what is demanded of the nodes, Waivers what of it need
+	// not hold for a while.
+	Hardening Hardening `yaml:"hardening,omitempty"`
+	Waivers   []Waiver  `yaml:"waivers,omitempty"`
 }
 
 // Provider says where the machines come from: exactly one field is set.
@@ -96,6 +100,15 @@ type Project struct {
 	// NoServicesFolder tells a project without the folder from one whose
 	// folder is empty.
 	NoServicesFolder bool
+
+	origin origin
+}
+
+// origin is where the fields of the cluster's file stand. It is empty for a
+// project that was not loaded.
+type origin struct {
+	file  string
+	lines map[string]int
 }
 
 // Node returns the node of that name.

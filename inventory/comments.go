@@ -26,6 +26,8 @@ func comments(c Cluster) map[string]string {
 		"edge":                 "\nThe way in from the internet. lan: none. tunnel: cloudflared dials out.\nportforward: your router forwards 80 and 443, with Cloudflare in front.",
 		"edge.rateLimit":       "for each client: average per s, m or h, and burst",
 		"edge.tunnelRateLimit": "the same for visitors through the tunnel",
+		"hardening":            "\nWhat is demanded of the nodes; k3sedge harden controls lists it. What need not hold for a while\nhas a reason, an owner and a last day, and stands in every report:\nwaivers:\n  - {id: SSH-13, node: \"*\", reason: tunnels for the backup, owner: ops, expires: 2027-01-31}",
+		"hardening.profile":    "baseline, or strict for what costs something in daily work too",
 	}
 	if c.Provider.Existing != nil {
 		out["provider.existing"] = "Debian machines that are already there, with ssh.user and sudo; their addresses are below"

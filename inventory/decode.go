@@ -201,6 +201,8 @@ func wantOf(u encoding.TextUnmarshaler) (want, example string) {
 		return "a network", "10.0.0.0/24"
 	case *Size:
 		return "a size", "4GiB or 512MiB, in units of 1024"
+	case *Date:
+		return "a date", "2027-01-31"
 	case *Range:
 		return "a range", "9100-9119, the smaller number first"
 	}

@@ -13,6 +13,7 @@ func Default(c *Cluster) {
 		c.Network.DNS = []netip.Addr{c.Network.Gateway}
 	}
 	defaultK3s(c)
+	c.Hardening.Profile = or(c.Hardening.Profile, Baseline)
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		n.Role = or(n.Role, roleAt(i))

@@ -108,6 +108,7 @@ func build(cluster source, services []source, home string, problems Problems) (P
 	if err := inlineKeys(&p.Cluster); err != nil {
 		return Project{}, err
 	}
+	p.origin = origin{cluster.path, f.lines}
 	return p, nil
 }
 

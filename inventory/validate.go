@@ -7,14 +7,16 @@ import (
 )
 
 var (
-	labelForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	uuidForm  = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	userForm  = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+	labelForm   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	uuidForm    = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	controlForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,3}-[0-9]{2}$`)
+	userForm    = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 )
 
 const (
-	labelHint = "use a-z, 0-9 and -, at most 63, with a letter or digit at both ends"
-	notLabel  = "not a DNS label"
+	labelHint   = "use a-z, 0-9 and -, at most 63, with a letter or digit at both ends"
+	notLabel    = "not a DNS label"
+	controlHint = "k3sedge harden controls lists them, such as SSH-13"
 )
 
 // validateCluster tells f everything about c that would fail later.
@@ -32,6 +34,7 @@ func validateCluster(c Cluster, f *findings) {
 	validateSSH(c, f)
 	validateNodes(c, f)
 	validateK3s(c, f)
+	validateHardening(c, f)
 }
 
 func validateHeader(f *findings, apiVersion, kind, want string) {
