@@ -100,6 +100,7 @@ const (
 	PartFiles     Part = "files"
 	PartListeners Part = "listeners"
 	PartPending   Part = "pending"
+	PartWire      Part = "wire"
 )
 
 // Control is one thing that shall hold on every node.
@@ -207,6 +208,7 @@ func partGap(f *facts.Facts, part Part) string {
 		PartFiles:     f.Files != nil,
 		PartListeners: len(f.Listeners) > 0, // sshd's own is always among them
 		PartPending:   true,                 // nil is an answer: nothing waits
+		PartWire:      f.Wire != nil,
 	}
 	if !seen[part] {
 		return string(part) + ": the agent did not look at it"

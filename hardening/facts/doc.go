@@ -5,5 +5,6 @@
 // could not be looked at is nil and named in Facts.Problems: it is never
 // empty, because empty would read as "nothing there".
 //
-// It imports hardening/firewall for the model of a ruleset, and nothing else of ours.
+// It imports hardening/firewall for the model of a ruleset and
+// provision/machine/look for that of a dial, and nothing else of ours.
 package facts

@@ -1,6 +1,9 @@
 package facts
 
-import "github.com/k3sedge/k3sedge/hardening/firewall"
+import (
+	"github.com/k3sedge/k3sedge/hardening/firewall"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
+)
 
 // Version is the document's format. The operator's side refuses another one.
 const Version = 1
@@ -28,6 +31,8 @@ type Request struct {
 	Keywords []string `json:"keywords"`
 	// Packages are the Debian packages wanted in Facts.Packages.
 	Packages []string `json:"packages"`
+	// Wire are servers to try from the host, by names that Facts.Wire repeats.
+	Wire map[string]look.Dial `json:"wire,omitempty"`
 }
 
 // Facts is one host at one moment.
@@ -47,6 +52,8 @@ type Facts struct {
 	Files    map[string]File   `json:"files"`
 	// Listeners are the sockets at which the host waits for somebody, by port.
 	Listeners []Listener `json:"listeners"`
+	// Wire is what came of each of Request.Wire.
+	Wire map[string]look.DialAnswer `json:"wire"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.

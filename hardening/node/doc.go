@@ -13,6 +13,6 @@
 //	pending      written before anything is touched
 //	result       the one commit point, of a confirmation and of a rollback
 //
-// It imports hardening/facts for its documents and hardening/firewall to read
-// the kernel's ruleset, and nothing else of ours.
+// It imports hardening/facts for its documents, hardening/firewall to read the
+// kernel's ruleset and provision/machine/look to try servers, and nothing else of ours.
 package node

@@ -12,11 +12,16 @@ type Dial struct {
 	CA         []byte `json:"ca,omitempty"` // PEM; judged against the host's own roots when empty
 	// AnyCert goes on after a certificate that is not trusted. The answer
 	// still shows it, and what came after is the outcome.
-	AnyCert bool   `json:"anyCert,omitempty"`
-	HTTP    bool   `json:"http,omitempty"`
-	Host    string `json:"host,omitempty"` // header
-	Path    string `json:"path,omitempty"`
-	Millis  int    `json:"millis"` // time for all of it, in milliseconds
+	AnyCert bool `json:"anyCert,omitempty"`
+	// Old offers nothing newer than TLS 1.1, Weak only suites of TLS 1.2 that
+	// lack forward secrecy or authenticated encryption: a server that takes
+	// either shows itself.
+	Old    bool   `json:"old,omitempty"`
+	Weak   bool   `json:"weak,omitempty"`
+	HTTP   bool   `json:"http,omitempty"`
+	Host   string `json:"host,omitempty"` // header
+	Path   string `json:"path,omitempty"`
+	Millis int    `json:"millis"` // time for all of it, in milliseconds
 }
 
 // Outcome is how far a Dial came, the first thing that failed.
@@ -40,8 +45,13 @@ type DialAnswer struct {
 	Outcome Outcome `json:"outcome"`
 	Err     string  `json:"err,omitempty"`
 	Millis  int     `json:"millis"` // it took
-	// Status and Header are of the HTTP answer; Location, Server,
-	// Content-Security-Policy and Strict-Transport-Security are the ones kept.
+	// TLS and Suite are what a handshake came to, such as "TLS 1.3". Alert is
+	// the server's own word where it has refused one.
+	TLS   string `json:"tls,omitempty"`
+	Suite string `json:"suite,omitempty"`
+	Alert string `json:"alert,omitempty"`
+	// Status and Header are of the HTTP answer; Location, Server, Content-Security-Policy,
+	// Strict-Transport-Security and X-Content-Type-Options are the ones kept.
 	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"header,omitempty"`
 	Cert   *Cert             `json:"cert,omitempty"` // shown by a TLS server, trusted or not
@@ -49,8 +59,11 @@ type DialAnswer struct {
 
 // Cert is a server's certificate.
 type Cert struct {
-	Subject  string   `json:"subject"`
-	Issuer   string   `json:"issuer"`
-	Names    []string `json:"names"` // DNS names and addresses
-	NotAfter string   `json:"notAfter"`
+	Subject   string   `json:"subject"`
+	Issuer    string   `json:"issuer"`
+	Names     []string `json:"names"` // DNS names and addresses
+	NotBefore string   `json:"notBefore,omitempty"`
+	NotAfter  string   `json:"notAfter"`
+	// ChainEnd is when the first of those that came with it ends, "" where none came.
+	ChainEnd string `json:"chainEnd,omitempty"`
 }

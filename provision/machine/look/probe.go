@@ -11,12 +11,21 @@ import (
 	"time"
 )
 
-// dials tries all servers at once.
+// atOnce is how many servers are tried at the same time: a few hundred
+// handshakes would take the host's processors away from its work.
+const atOnce = 32
+
+// dials tries all servers, many at once.
 func dials(ctx context.Context, all []Dial) []DialAnswer {
 	answers := make([]DialAnswer, len(all))
 	var tries sync.WaitGroup
+	room := make(chan struct{}, atOnce)
 	for i, d := range all {
-		tries.Go(func() { answers[i] = d.try(ctx) })
+		room <- struct{}{}
+		tries.Go(func() {
+			defer func() { <-room }()
+			answers[i] = d.try(ctx)
+		})
 	}
 	tries.Wait()
 	return answers

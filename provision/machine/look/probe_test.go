@@ -158,6 +158,7 @@ func TestHTTPRequest(t *testing.T) {
 		w.Header().Set("Server", "git\x1b[31m")
 		w.Header().Set("X-Other", "x")
 		w.Header().Set("Strict-Transport-Security", "max-age=300")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Add("Content-Security-Policy", "default-src 'self'")
 		w.Header().Add("content-security-policy", "sandbox")
 		http.Redirect(w, r, "/login", http.StatusFound)
@@ -168,7 +169,7 @@ func TestHTTPRequest(t *testing.T) {
 	if got.Host != "git.example.org" || got.RequestURI != "/healthz?full=1" || got.Method != http.MethodGet {
 		t.Errorf("asked for %s %s %s", got.Method, got.Host, got.RequestURI)
 	}
-	want := map[string]string{"Location": "/login", "Content-Security-Policy": "default-src 'self', sandbox", "Server": "git[31m", "Strict-Transport-Security": "max-age=300"}
+	want := map[string]string{"Location": "/login", "Content-Security-Policy": "default-src 'self', sandbox", "Server": "git[31m", "Strict-Transport-Security": "max-age=300", "X-Content-Type-Options": "nosniff"}
 	if a.Status != 302 || fmt.Sprint(a.Header) != fmt.Sprint(want) {
 		t.Errorf("status %d, header %q", a.Status, a.Header)
 	}
