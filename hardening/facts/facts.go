@@ -41,6 +41,12 @@ type Facts struct {
 	System  *System  `json:"system"`
 	Session *Session `json:"session"`
 	SSHD    *SSHD    `json:"sshd"`
+	// Offer, Daemon, HostKeys and Moduli are more of sshd: what it says on
+	// the wire, when it read its files, the keys and groups that it would use.
+	Offer    *Offer    `json:"offer"`
+	Daemon   *Daemon   `json:"daemon"`
+	HostKeys []HostKey `json:"hostKeys"`
+	Moduli   *Moduli   `json:"moduli"`
 	// Logins are the accounts that exist of Request.Users and of those whom
 	// sshd's AllowUsers names, with the keys that open them.
 	Logins   []Login   `json:"logins"`

@@ -51,14 +51,21 @@ func parseKey(line string) (facts.Key, bool) {
 	if err != nil {
 		return facts.Key{}, false
 	}
-	named, body, ok := cutString(blob)
-	if !ok || kind == "" || string(named) != kind {
+	key, ok := parseKeyBlob(blob)
+	key.Comment = comment
+	return key, ok && key.Type == kind
+}
+
+// parseKeyBlob reads a public key as it goes over the wire.
+func parseKeyBlob(blob []byte) (facts.Key, bool) {
+	kind, body, ok := cutString(blob)
+	if !ok || len(kind) == 0 {
 		return facts.Key{}, false
 	}
 	sum := sha256.Sum256(blob)
 	return facts.Key{
 		Fingerprint: "SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:]),
-		Type:        kind, Bits: keyBits(kind, body), Comment: comment,
+		Type:        string(kind), Bits: keyBits(string(kind), body),
 	}, true
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -22,11 +23,13 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 		var loginErr error
 		var err error
 		f.SSHD, err = h.sshd(ctx, r, f.Session)
+		c.sshdFiles(h, &f)
 		f.Logins, loginErr = h.logins(ctx, r.Users, f.SSHD)
 		keepKeywords(cellsOf(f.SSHD), r.Keywords)
 		c.problem("logins", loginErr)
 		return err
 	})
+	c.part("offer", func() (err error) { f.Offer, err = h.offer(ctx, f.Session); return })
 	c.part("system", func() (err error) { f.System, err = h.system(ctx); return })
 	c.part("firewall", func() (err error) { f.Firewall, err = h.firewall(ctx, r.Ruleset); return })
 	c.part("units", func() (err error) { f.Units, err = h.units(ctx, r.Units); return })
@@ -43,6 +46,20 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	})
 	f.Problems = c.problems
 	return f
+}
+
+// sshdFiles looks at what sshd's settings lead to. All of it holds for every
+// login, so that the first cell tells it.
+func (c *collector) sshdFiles(h Host, f *facts.Facts) {
+	var settings map[string][]string
+	var origins []facts.Origin
+	if cells := cellsOf(f.SSHD); len(cells) > 0 {
+		settings, origins = cells[0].Settings, f.SSHD.Origins
+	}
+	keys, pidFile, moduli := settings["hostkey"], strings.Join(settings["pidfile"], ""), strings.Join(settings["modulifile"], "")
+	c.part("hostKeys", func() (err error) { f.HostKeys, err = h.hostKeys(keys); return })
+	c.part("daemon", func() (err error) { f.Daemon, err = h.daemon(pidFile, origins, keys); return })
+	c.part("moduli", func() (err error) { f.Moduli, err = h.moduli(moduli); return })
 }
 
 // collector runs the parts beside one another and gathers their failures.

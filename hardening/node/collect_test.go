@@ -30,6 +30,7 @@ const showAlias = "systemctl show --property=Id,LoadState,UnitFileState,ActiveSt
 func newLookedAt(t *testing.T) (*world, facts.Request) {
 	t.Helper()
 	w := newWorld(t)
+	w.startSSHD(t)
 	w.answer = map[string]string{
 		"systemd-detect-virt --container": "systemd-nspawn\n",
 		listFiles: `[{"unit_file":"basic.target","state":"static","preset":null},{"unit_file":"nftables.service","state":"disabled","preset":"enabled"},
@@ -84,6 +85,9 @@ func TestCollect(t *testing.T) {
 		len(f.SSHD.Cells[0].Settings) != 2 {
 		t.Errorf("cells: %+v", f.SSHD.Cells)
 	}
+	if f.Offer == nil || f.Offer.Address != "10.0.0.11:22" || len(f.HostKeys) != 1 || f.Daemon == nil || f.Daemon.PID != 42 || f.Moduli == nil {
+		t.Errorf("offer %+v, host keys %+v, daemon %+v, moduli %+v", f.Offer, f.HostKeys, f.Daemon, f.Moduli)
+	}
 	checkLogins(t, f.Logins)
 	checkUnitFacts(t, f.Units)
 }
@@ -127,9 +131,18 @@ func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
 		gone  func(facts.Facts) bool
 	}{
 		"no session": {func(t *testing.T, w *world) { w.put(t, "/proc/7/environ", ""); w.put(t, "/proc/7/stat", "7 (a) S 1 1") },
-			[]string{"session"}, func(f facts.Facts) bool { return f.Session == nil }},
+			[]string{"offer", "session"}, func(f facts.Facts) bool { return f.Session == nil && f.Offer == nil }},
+		"nobody answers at the port": {func(_ *testing.T, w *world) { w.refuse["dial"] = "connection refused" },
+			[]string{"offer"}, func(f facts.Facts) bool { return f.Offer == nil }},
+		"a host key is a folder": {func(t *testing.T, w *world) {
+			w.drop(t, "/etc/ssh/ssh_host_ed25519_key")
+			w.put(t, "/etc/ssh/ssh_host_ed25519_key/x", "")
+		},
+			[]string{"hostKeys"}, func(f facts.Facts) bool { return f.HostKeys == nil }},
 		"sshd is mute": {func(_ *testing.T, w *world) { w.refuse["sshd -T"] = "no privilege separation folder" },
-			[]string{"logins", "sshd"}, func(f facts.Facts) bool { return f.SSHD.Cells == nil && f.Logins == nil }},
+			[]string{"daemon", "hostKeys", "logins", "moduli", "sshd"}, func(f facts.Facts) bool {
+				return f.SSHD.Cells == nil && f.Logins == nil && f.HostKeys == nil && f.Daemon == nil && f.Moduli == nil
+			}},
 		"no sshd_config": {func(t *testing.T, w *world) { w.drop(t, sshdConfig) },
 			[]string{"sshd"}, func(f facts.Facts) bool { return f.SSHD.Origins == nil && !f.SSHD.Valid }},
 		"no users": {func(_ *testing.T, w *world) { w.refuse["getent"] = "no NSS" },

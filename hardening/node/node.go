@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -43,6 +44,8 @@ type Host struct {
 	Now    func() time.Time
 	PID    int    // the agent's own process
 	Agent  string // the agent's own program file
+	// Dial opens a connection; nil is the ordinary one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Step is called before each side effect of a transaction; an error stops
 	// there. It is nil on a real host: tests use it to crash anywhere.
 	Step func(name string) error

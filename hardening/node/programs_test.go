@@ -145,6 +145,10 @@ func (w *world) timerUnit(argv []string) (string, bool, error) {
 	return "active\n", argv[1] == "stop" || argv[1] == "is-active", nil
 }
 
+// usualSettings are what sshd -T always says.
+const usualSettings = "port 22\nacceptenv LANG\nacceptenv LC_*\nauthorizedkeysfile .ssh/authorized_keys /keys/%u\n" +
+	"hostkey /etc/ssh/ssh_host_ed25519_key\npidfile /run/sshd.pid\nmodulifile /etc/ssh/moduli\n"
+
 // sshd refuses a configuration with the word "maybe", wherever it is included from.
 func (w *world) sshd(argv []string) (string, bool, error) {
 	main := filepath.Join(w.root, sshdConfig)
@@ -160,7 +164,7 @@ func (w *world) sshd(argv []string) (string, bool, error) {
 		if w.settings != nil {
 			more = w.settings(spec)
 		}
-		return "port 22\nacceptenv LANG\nacceptenv LC_*\nauthorizedkeysfile .ssh/authorized_keys /keys/%u\n" + more, true, nil
+		return usualSettings + more, true, nil
 	}
 	return "", false, nil
 }

@@ -30,9 +30,10 @@ type world struct {
 	reloads []string
 	noexec  bool // StateDir is on a file system from which nothing may be run
 	// refuse makes a command fail whose words contain the key.
-	refuse map[string]string
-	answer map[string]string // further commands by their words
-	specs  []string          // of every question to sshd
+	refuse  map[string]string
+	answer  map[string]string // further commands by their words
+	specs   []string          // of every question to sshd
+	dialled []string          // the addresses of all connections
 	// settings are what sshd answers beyond the usual, by its specification.
 	settings func(spec string) string
 }
@@ -73,7 +74,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) host() Host {
 	return Host{
-		Root: w.root, Runner: w, Kernel: w, PID: 7, Agent: filepath.Join(w.root, "/usr/bin/agent"),
+		Root: w.root, Runner: w, Kernel: w, Dial: w.dial, PID: 7, Agent: filepath.Join(w.root, "/usr/bin/agent"),
 		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	}
 }
