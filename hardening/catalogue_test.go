@@ -12,14 +12,14 @@ import (
 func TestEveryControlIsWhole(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	id := regexp.MustCompile(`^[A-Z]+-\d\d$`)
+	id := regexp.MustCompile(`^[A-Z0-9]+-\d\d$`)
 	for _, c := range Controls() {
 		if !id.MatchString(c.ID) || seen[c.ID] {
 			t.Errorf("ID %q is malformed or there twice", c.ID)
 		}
 		seen[c.ID] = true
-		if c.Title == "" || c.Why == "" || len(c.Refs) == 0 || len(c.Needs) == 0 || c.Check == nil || c.Mend == nil {
-			t.Errorf("%s lacks a title, a reason, a reference, a need, a check or a mend", c.ID)
+		if c.Title == "" || c.Why == "" || len(c.Refs) == 0 || len(c.Needs) == 0 || c.Check == nil || (c.Mend == nil) == (c.Advice == "") {
+			t.Errorf("%s lacks a title, a reason, a reference, a need, a check, or a mend or else an advice", c.ID)
 		}
 		if _, err := ParseSeverity(string(c.Severity)); err != nil {
 			t.Errorf("%s: %v", c.ID, err)

@@ -1,8 +1,8 @@
 package hardening
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -12,12 +12,15 @@ import (
 // Status is what a control says about a host.
 type Status string
 
-// The four answers. Unknown is what could not be looked at: it is never a pass.
+// The answers. Unknown is what could not be looked at: it is never a pass.
+// Waived is what does not hold, or could not be looked at, and is accepted for
+// a time by somebody who has said why.
 const (
 	Pass          Status = "pass"
 	Fail          Status = "fail"
 	Unknown       Status = "unknown"
 	NotApplicable Status = "not applicable"
+	Waived        Status = "waived"
 )
 
 // Severity is how much a failing control matters.
@@ -76,8 +79,11 @@ type Mend struct {
 	// Wait asks for time to pass instead of a change: the host is about to
 	// go back to its old state by itself.
 	Wait bool
-	// Blocked says what the user has to do, where k3sedge will not.
+	// Blocked says what the user has to do, where k3sedge will not, before
+	// the node is what was promised: a run ends with an error that names it.
 	Blocked []string
+	// Advice is left to the user too, but no reason for a run to fail.
+	Advice []string
 }
 
 // Empty reports whether the transaction gets nothing from m.
@@ -85,51 +91,66 @@ func (m Mend) Empty() bool {
 	return len(m.Files) == 0 && !m.Ruleset && len(m.Sysctls) == 0 && len(m.Units) == 0
 }
 
-// Part is a part of the facts that a control cannot do without, under its JSON name.
-type Part string
-
-// The parts of the facts.
-const (
-	PartSystem    Part = "system"
-	PartSession   Part = "session"
-	PartSSHD      Part = "sshd"
-	PartLogins    Part = "logins"
-	PartFirewall  Part = "firewall"
-	PartUnits     Part = "units"
-	PartSysctls   Part = "sysctls"
-	PartFiles     Part = "files"
-	PartListeners Part = "listeners"
-	PartPending   Part = "pending"
-	PartWire      Part = "wire"
-)
+// silent reports whether m says nothing at all.
+func (m Mend) silent() bool {
+	return m.Empty() && !m.Wait && len(m.Blocked) == 0 && len(m.Advice) == 0
+}
 
 // Control is one thing that shall hold on every node.
 type Control struct {
 	ID, Title string
 	Severity  Severity
 	Why       string   // what goes wrong without it
+	Want      string   // the desired state in plain words; a verdict may say it more exactly
 	Refs      []string // the same demand in other catalogues
-	// Needs are the parts without which the answer is unknown. Files, Sysctls
-	// and Units are asked of the agent, and unknown where it did not answer.
-	Needs                 []Part
-	Files, Sysctls, Units []string
+	// Conflict says where benchmarks contradict one another or K3s here, and
+	// which side is taken; "" where they agree.
+	Conflict string
+	// Strict controls belong to the profile of that name only.
+	Strict bool
+	// Needs are the parts without which the answer is unknown. Files, Sysctls,
+	// Units and Packages are asked of the agent; unknown where it did not
+	// answer (of Packages every part is there or none).
+	Needs                           []Part
+	Files, Sysctls, Units, Packages []string
 	// Applies is nil where the control applies to every host; otherwise it
-	// says whether it does, and why not.
+	// says whether it does, and why not. When says the same in words.
 	Applies func(f *facts.Facts, p Policy) (bool, string)
+	When    string
 	Check   func(f *facts.Facts, p Policy) Verdict
-	Mend    func(f *facts.Facts, p Policy) Mend
+	// Mend is nil where k3sedge only reports; Advice then says what to do.
+	Mend   func(f *facts.Facts, p Policy) Mend
+	Advice string
 }
 
 // Controls is the whole catalogue.
 func Controls() []Control {
-	rules := append(firewallControls(), clusterControls()...)
-	slices.SortFunc(rules, func(a, b Control) int { return strings.Compare(a.ID, b.ID) })
-	return slices.Concat(sshControls(), rules, serviceControls(), kernelControls())
+	all := slices.Concat(sshControls(), firewallControls(), clusterControls(), kernelControls(), serviceControls())
+	slices.SortStableFunc(all, func(a, b Control) int {
+		return cmp.Or(cmp.Compare(groupOrder(a.ID), groupOrder(b.ID)), strings.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// Groups are the catalogue's subjects by the prefix of their controls' IDs, in its order.
+func Groups() []string {
+	return []string{"SSH", "FW", "KRN", "SVC", "ACC", "PKG", "FS", "LOG", "K3S", "EDG"}
+}
+
+func groupOrder(id string) int {
+	group, _, _ := strings.Cut(id, "-")
+	if i := slices.Index(Groups(), group); i >= 0 {
+		return i
+	}
+	return len(Groups())
 }
 
 // judge answers for one host. What the control needs and the facts lack makes
 // it unknown before Check is asked.
 func (c Control) judge(f *facts.Facts, p Policy) Verdict {
+	if c.Strict && p.Profile != Strict {
+		return Verdict{Status: NotApplicable, Evidence: []string{"only in profile strict"}}
+	}
 	if gaps := c.gaps(f); len(gaps) > 0 {
 		return unknown(gaps...)
 	}
@@ -142,76 +163,6 @@ func (c Control) judge(f *facts.Facts, p Policy) Verdict {
 	if v.Status == "" {
 		return unknown("the control gave no answer")
 	}
+	v.Want = cmp.Or(v.Want, c.Want)
 	return v
-}
-
-// gaps are the reasons for which the control cannot be judged.
-func (c Control) gaps(f *facts.Facts) []string {
-	var out []string
-	for _, part := range c.Needs {
-		if gap := partGap(f, part); gap != "" {
-			out = append(out, gap)
-		}
-	}
-	if len(out) > 0 {
-		return out
-	}
-	return slices.Concat(
-		entryGaps(f, PartFiles, c.Files, f.Files), entryGaps(f, PartSysctls, c.Sysctls, f.Sysctls), entryGaps(f, PartUnits, c.Units, seenUnits(f)))
-}
-
-// entryGaps are the entries of a part that were asked for and not answered.
-func entryGaps[T any](f *facts.Facts, part Part, asked []string, answered map[string]T) []string {
-	var out []string
-	for _, entry := range asked {
-		if _, ok := answered[entry]; !ok {
-			out = append(out, entryGap(f, part, entry))
-		}
-	}
-	return out
-}
-
-// seenUnits are the units of which the agent said something: one that is in
-// no state at all was not looked at.
-func seenUnits(f *facts.Facts) map[string]facts.Unit {
-	seen := maps.Clone(f.Units)
-	maps.DeleteFunc(seen, func(_ string, u facts.Unit) bool { return u.Active == "" })
-	return seen
-}
-
-// entryGap says why one entry of a part is missing from it.
-func entryGap(f *facts.Facts, part Part, entry string) string {
-	name := string(part) + " " + entry
-	for _, p := range f.Problems {
-		if p.Part == name {
-			return p.Part + ": " + p.Error
-		}
-	}
-	return name + ": the agent did not look at it"
-}
-
-// partGap says why a part is missing or not to be relied on, or "".
-func partGap(f *facts.Facts, part Part) string {
-	for _, p := range f.Problems {
-		if p.Part == string(part) {
-			return p.Part + ": " + p.Error
-		}
-	}
-	seen := map[Part]bool{
-		PartSystem:    f.System != nil && f.System.BootID != "",
-		PartSession:   f.Session != nil,
-		PartSSHD:      f.SSHD != nil,
-		PartLogins:    f.Logins != nil,
-		PartFirewall:  f.Firewall != nil,
-		PartUnits:     len(f.Units) > 0, // systemd without a single unit was not looked at
-		PartSysctls:   f.Sysctls != nil,
-		PartFiles:     f.Files != nil,
-		PartListeners: len(f.Listeners) > 0, // sshd's own is always among them
-		PartPending:   true,                 // nil is an answer: nothing waits
-		PartWire:      f.Wire != nil,
-	}
-	if !seen[part] {
-		return string(part) + ": the agent did not look at it"
-	}
-	return ""
 }

@@ -26,13 +26,13 @@ func (p Plan) Empty() bool {
 
 // PlanFor gathers what the failing controls ask for. A control that holds adds
 // nothing, so that a host that is as wanted gets an empty plan.
-func PlanFor(f *facts.Facts, p Policy) Plan { return planAll(Controls(), f, p) }
+func PlanFor(f *facts.Facts, p Policy) Plan { return planAll(p.controls(), f, p) }
 
 func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
 	var plan Plan
 	t := &plan.Transaction
 	for _, c := range controls {
-		if c.judge(f, p).Status != Fail {
+		if p.waived(c.ID) || c.judge(f, p).Status != Fail {
 			continue
 		}
 		m := c.mend(f, p)

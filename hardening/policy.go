@@ -41,6 +41,10 @@ type Policy struct {
 	Ruleset string
 	Window  time.Duration
 	Agents  Agents
+	Profile Profile
+	// Selection is what this run is about; Waivers are those of this node, by control.
+	Selection Selection
+	Waivers   map[string]Waiver
 }
 
 // NewPolicy derives the policy of node n of cluster c. Keys that stand in
@@ -49,7 +53,7 @@ type Policy struct {
 func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) (Policy, error) {
 	p := Policy{
 		Node: n.Name, Admin: c.SSH.User, SSHPort: c.SSH.Port, AllowFrom: c.SSH.AllowFrom,
-		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{},
+		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{}, Profile: Baseline,
 		Cluster: clusterPolicy(c, n, published),
 	}
 	for _, other := range c.Nodes {
@@ -126,11 +130,12 @@ func (p Policy) request() facts.Request {
 		r.Files = append(r.Files, c.Files...)
 		r.Sysctls = append(r.Sysctls, c.Sysctls...)
 		r.Units = append(r.Units, c.Units...)
+		r.Packages = append(r.Packages, c.Packages...)
 	}
 	for _, s := range sshSettings(p) {
 		r.Keywords = append(r.Keywords, s.key())
 	}
-	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords} {
+	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords, &r.Packages} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

@@ -12,7 +12,7 @@ func WriteText(w io.Writer, r Report) error {
 	n := r.Counts()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d pass, %d fail, %d unknown, %d not applicable\n", r.Node, n.Pass, n.Fail, n.Unknown, n.NotApplicable)
-	for _, status := range []Status{Fail, Unknown, NotApplicable, Pass} {
+	for _, status := range []Status{Fail, Unknown, Waived, NotApplicable, Pass} {
 		for _, f := range r.With(status) {
 			writeFinding(&b, f)
 		}

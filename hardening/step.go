@@ -31,15 +31,15 @@ type step struct{ policy Policy }
 // ID names the step in events.
 func (step) ID() string { return "harden" }
 
-// Check returns one change for each failing control, and an error as well
-// where a control could not be judged.
+// Check returns one change for each failing control that k3sedge keeps, and an
+// error as well where such a one could not be judged.
 func (s step) Check(ctx context.Context, target Looker) ([]converge.Change, error) {
 	report, err := Audit(ctx, target, s.policy)
 	if err != nil {
 		return nil, err
 	}
 	var changes []converge.Change
-	for _, f := range report.With(Fail) {
+	for _, f := range report.Drift() {
 		changes = append(changes, converge.Change{ID: f.ID, Have: f.Have, Want: f.Want})
 	}
 	return changes, report.unknown()
@@ -110,9 +110,9 @@ func pause(d time.Duration) time.Duration {
 	return min(max(d/looks, time.Millisecond), longest)
 }
 
-// unknown is the error for a report with gaps, or nil.
+// unknown is the error for a report with gaps too weighty to go on, or nil.
 func (r Report) unknown() error {
-	gaps := r.With(Unknown)
+	gaps := r.Blind()
 	if len(gaps) == 0 {
 		return nil
 	}

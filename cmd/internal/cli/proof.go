@@ -81,13 +81,14 @@ func newProof(nodes []inventory.Node, audits []audited) (p proof, errs []error) 
 	for i, a := range audits {
 		n := nodes[i]
 		count := a.Counts()
-		ok := a.Err == nil && count.Fail == 0 && count.Unknown == 0 && count.Pass > 0
+		drift, blind := len(a.Drift()), len(a.Blind())
+		ok := a.Err == nil && drift+blind == 0 && count.Pass > 0
 		p.Nodes = append(p.Nodes, nodeProof{Name: n.Name, Role: string(n.Role), Address: n.Address.String(), Compliant: ok, Controls: count})
 		switch {
 		case a.Err != nil:
 			errs = append(errs, &converge.StepError{Subject: n.Name, Err: a.Err})
 		case !ok:
-			err := fmt.Errorf("%s: %d controls fail, %d are unknown", n.Name, count.Fail, count.Unknown)
+			err := fmt.Errorf("%s: %d controls fail, %d are unknown", n.Name, drift, blind)
 			errs = append(errs, machine.WithHint(err, "k3sedge harden --check names them"))
 		}
 	}

@@ -1,0 +1,99 @@
+package hardening
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// Part is a part of the facts that a control cannot do without, under its JSON name.
+type Part string
+
+// The parts of the facts.
+const (
+	PartSystem    Part = "system"
+	PartSession   Part = "session"
+	PartSSHD      Part = "sshd"
+	PartLogins    Part = "logins"
+	PartFirewall  Part = "firewall"
+	PartUnits     Part = "units"
+	PartSysctls   Part = "sysctls"
+	PartFiles     Part = "files"
+	PartListeners Part = "listeners"
+	PartPending   Part = "pending"
+	PartWire      Part = "wire"
+	PartPackages  Part = "packages"
+)
+
+// gaps are the reasons for which the control cannot be judged.
+func (c Control) gaps(f *facts.Facts) []string {
+	var out []string
+	for _, part := range c.Needs {
+		if gap := partGap(f, part); gap != "" {
+			out = append(out, gap)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return slices.Concat(
+		entryGaps(f, PartFiles, c.Files, f.Files), entryGaps(f, PartSysctls, c.Sysctls, f.Sysctls), entryGaps(f, PartUnits, c.Units, seenUnits(f)))
+}
+
+// entryGaps are the entries of a part that were asked for and not answered.
+func entryGaps[T any](f *facts.Facts, part Part, asked []string, answered map[string]T) []string {
+	var out []string
+	for _, entry := range asked {
+		if _, ok := answered[entry]; !ok {
+			out = append(out, entryGap(f, part, entry))
+		}
+	}
+	return out
+}
+
+// seenUnits are the units of which the agent said something: one that is in
+// no state at all was not looked at.
+func seenUnits(f *facts.Facts) map[string]facts.Unit {
+	seen := maps.Clone(f.Units)
+	maps.DeleteFunc(seen, func(_ string, u facts.Unit) bool { return u.Active == "" })
+	return seen
+}
+
+// entryGap says why one entry of a part is missing from it.
+func entryGap(f *facts.Facts, part Part, entry string) string {
+	name := string(part) + " " + entry
+	for _, p := range f.Problems {
+		if p.Part == name {
+			return p.Part + ": " + p.Error
+		}
+	}
+	return name + ": the agent did not look at it"
+}
+
+// partGap says why a part is missing or not to be relied on, or "".
+func partGap(f *facts.Facts, part Part) string {
+	for _, p := range f.Problems {
+		if p.Part == string(part) {
+			return p.Part + ": " + p.Error
+		}
+	}
+	seen := map[Part]bool{
+		PartSystem:    f.System != nil && f.System.BootID != "",
+		PartSession:   f.Session != nil,
+		PartSSHD:      f.SSHD != nil,
+		PartLogins:    f.Logins != nil,
+		PartFirewall:  f.Firewall != nil,
+		PartUnits:     len(f.Units) > 0, // systemd without a single unit was not looked at
+		PartSysctls:   f.Sysctls != nil,
+		PartListeners: len(f.Listeners) > 0, // sshd's own is always among them
+		PartWire:      f.Wire != nil,
+		PartFiles:     f.Files != nil,
+		PartPending:   true, // nil is an answer: nothing waits
+		PartPackages:  len(f.Packages) > 0,
+	}
+	if !seen[part] {
+		return string(part) + ": the agent did not look at it"
+	}
+	return ""
+}

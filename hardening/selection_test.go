@@ -1,0 +1,103 @@
+package hardening
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestSelection(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name       string
+		only, skip []string
+		want       []string
+	}{
+		{"everything", nil, nil, []string{"SSH-01", "SSH-12", "FW-01"}},
+		{"a group", []string{"ssh"}, nil, []string{"SSH-01", "SSH-12"}},
+		{"a pattern", []string{"SSH-1*"}, nil, []string{"SSH-12"}},
+		{"one", []string{"FW-01"}, nil, []string{"FW-01"}},
+		{"but one", nil, []string{"FW-01"}, []string{"SSH-01", "SSH-12"}},
+		{"skip wins", []string{"SSH"}, []string{"SSH-01"}, []string{"SSH-12"}},
+		{"no pattern at all", []string{"["}, nil, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, id := range []string{"SSH-01", "SSH-12", "FW-01"} {
+				if (Selection{Only: tt.only, Skip: tt.skip}).Selects(id) {
+					got = append(got, id)
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, wanted %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOnlyTheSelectedAreJudgedAndMended(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	p.Selection = Selection{Only: []string{"KRN-01"}}
+	f := stock(t, p)
+	if r := Judge(f, p); len(r.Findings) != 1 || r.Findings[0].ID != "KRN-01" {
+		t.Errorf("judged: %+v", r.Findings)
+	}
+	plan := PlanFor(f, p)
+	if tx := plan.Transaction; tx.Ruleset != "" || len(tx.Units) != 0 || len(tx.Files) != 1 || tx.Files[0].Path != sysctlFile {
+		t.Errorf("plan: %+v", plan)
+	}
+}
+
+func TestAWaiverExcusesUntilItExpires(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := stock(t, p)
+	find := func() Finding {
+		r := Judge(f, p)
+		return r.Findings[slices.IndexFunc(r.Findings, func(f Finding) bool { return f.ID == "KRN-01" })]
+	}
+	w := Waiver{Reason: "a lab", Owner: "me", Expires: "2030-01-01"}
+	p.Waivers = map[string]Waiver{"KRN-01": w}
+	if got := find(); got.Status != Waived || got.Waiver == nil || *got.Waiver != w {
+		t.Errorf("waived: %+v", got)
+	}
+	if _, mended := PlanFor(f, p).Transaction.Sysctls["net.ipv4.ip_forward"]; mended {
+		t.Error("what is waived was mended")
+	}
+	w.Expired = true
+	p.Waivers["KRN-01"] = w
+	if got := find(); got.Status != Fail || got.Waiver == nil || !got.Waiver.Expired {
+		t.Errorf("expired: %+v", got)
+	}
+	if _, mended := PlanFor(f, p).Transaction.Sysctls["net.ipv4.ip_forward"]; !mended {
+		t.Error("an expired waiver kept k3sedge from mending")
+	}
+	f = hardened(t, p)
+	if got := find(); got.Status != Pass {
+		t.Errorf("what holds is %q", got.Status)
+	}
+}
+
+func TestALineOfAWaivedControlGoesAndOneOfASkippedStays(t *testing.T) {
+	t.Parallel()
+	p := Policy{Selection: Selection{Skip: []string{"SSH-02"}}, Waivers: map[string]Waiver{"SSH-03": {}, "SSH-04": {Expired: true}}}
+	const content = "a\nb 1\n"
+	for _, tt := range []struct {
+		id, line string
+		want     bool
+	}{{"SSH-01", "x", true}, {"SSH-02", "x", false}, {"SSH-02", "b 1", true}, {"SSH-03", "b 1", false}, {"SSH-04", "x", true}} {
+		if got := p.keepsLine(tt.id, tt.line, content); got != tt.want {
+			t.Errorf("%s %q: %t", tt.id, tt.line, got)
+		}
+	}
+}
+
+func TestAStrictControlIsNotForBaseline(t *testing.T) {
+	t.Parallel()
+	c := Control{ID: "TST-01", Strict: true, Check: nil}
+	if v := c.judge(hardened(t, testPolicy(t)), Policy{Profile: Baseline}); v.Status != NotApplicable || len(v.Evidence) == 0 {
+		t.Errorf("baseline: %+v", v)
+	}
+}
