@@ -22,6 +22,9 @@ type Request struct {
 	// such as /etc/nftables.d/*.nft asks for all files of a folder; its own
 	// entry then says that the folder was listed.
 	Files []string `json:"files"`
+	// Stats are paths whose owner and mode alone are wanted in Facts.Stats,
+	// and patterns of them as in Files.
+	Stats []string `json:"stats"`
 	// Sysctls are the keys wanted in Facts.Sysctls, in dotted form.
 	Sysctls []string `json:"sysctls"`
 	// Units are the systemd units wanted in Facts.Units. To ask for all of
@@ -59,7 +62,8 @@ type Facts struct {
 	// Listeners are the sockets at which the host waits for somebody, by port.
 	Listeners []Listener `json:"listeners"`
 	// Wire is what came of each of Request.Wire.
-	Wire map[string]look.DialAnswer `json:"wire"`
+	Wire  map[string]look.DialAnswer `json:"wire"`
+	Stats map[string]Stat            `json:"stats"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.

@@ -7,6 +7,8 @@ type Transaction struct {
 	ID string `json:"id"`
 	// Files are written, or moved away where Absent is set.
 	Files []FileChange `json:"files"`
+	// Attrs are owners and modes of files and folders whose content stays.
+	Attrs []AttrChange `json:"attrs"`
 	// Ruleset is the wanted firewall as nft text, "" to leave it alone. It
 	// is written to disk at RulesetPath only when it is confirmed.
 	Ruleset     string `json:"ruleset"`

@@ -130,6 +130,9 @@ func (h Host) touch(ctx context.Context, t facts.Transaction) error {
 	if err := h.touchFiles(t.Files); err != nil {
 		return err
 	}
+	if err := h.touchAttrs(t.Attrs); err != nil {
+		return err
+	}
 	if t.Ruleset != "" {
 		if err := h.step("load ruleset"); err != nil {
 			return err

@@ -38,6 +38,7 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("files", func() error { return c.each("files", h.files(r.Files, &f.Files)) })
 	c.part("listeners", func() (err error) { f.Listeners, err = h.listeners(); return })
 	c.part("wire", func() (err error) { f.Wire, err = wire(ctx, r.Wire); return })
+	c.part("stats", func() error { return c.each("stats", h.stats(r.Stats, &f.Stats)) })
 	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })
 	c.part("last", func() (err error) { f.Last, err = h.last(); return })
 	c.wait.Wait()

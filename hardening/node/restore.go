@@ -31,7 +31,7 @@ func (h Host) takeBack(ctx context.Context, s saved) (facts.Outcome, error) {
 		return out, err
 	}
 	r := restore{host: h, sameBoot: bootID == s.BootID}
-	err = errors.Join(r.files(s), r.table(ctx, s))
+	err = errors.Join(r.files(s), r.attrs(s), r.table(ctx, s))
 	r.sysctls(s)
 	err = errors.Join(err, r.units(ctx, s))
 	if err := errors.Join(err, ctx.Err()); err != nil {

@@ -19,6 +19,8 @@ type saved struct {
 	Files  []savedFile `json:"files"`
 	// Folders were not there, the outermost first.
 	Folders []string `json:"folders,omitempty"`
+	// Attrs are the owners and modes of what stays where it is.
+	Attrs []facts.AttrChange `json:"attrs,omitempty"`
 	// Firewall is true where the transaction loads a ruleset; Table is the
 	// nft text of our table before it, "" when there was none.
 	Firewall bool              `json:"firewall,omitempty"`
@@ -46,7 +48,7 @@ func (h Host) save(ctx context.Context, t facts.Transaction) (saved, error) {
 	if s.BootID, err = h.line(bootIDFile); err != nil {
 		return s, err
 	}
-	if err := h.saveFiles(t, &s); err != nil {
+	if err := errors.Join(h.saveFiles(t, &s), h.saveAttrs(t, &s)); err != nil {
 		return s, err
 	}
 	if t.Ruleset != "" {

@@ -44,7 +44,7 @@ func (h Host) validate(ctx context.Context, t facts.Transaction) error {
 	if err := errors.Join(checkShape(t), checkFiles(t), checkUnits(t.Units)); err != nil {
 		return err
 	}
-	return errors.Join(h.checkSysctls(t), h.checkFirewall(ctx, t), h.checkSSHD(ctx, t))
+	return errors.Join(h.checkAttrs(t), h.checkSysctls(t), h.checkFirewall(ctx, t), h.checkSSHD(ctx, t))
 }
 
 func checkShape(t facts.Transaction) error {
@@ -55,7 +55,7 @@ func checkShape(t facts.Transaction) error {
 	if t.Window < minWindow || t.Window > maxWindow {
 		errs = append(errs, fmt.Errorf("window of %d seconds: want %d to %d", t.Window, minWindow, maxWindow))
 	}
-	if len(t.Files) == 0 && t.Ruleset == "" && len(t.Sysctls) == 0 && len(t.Units) == 0 {
+	if len(t.Files) == 0 && len(t.Attrs) == 0 && t.Ruleset == "" && len(t.Sysctls) == 0 && len(t.Units) == 0 {
 		errs = append(errs, errors.New("the transaction changes nothing"))
 	}
 	return errors.Join(errs...)

@@ -20,48 +20,67 @@ func TestApplyRefuses(t *testing.T) {
 	act := func(name, action string) func(*facts.Transaction) {
 		return func(tx *facts.Transaction) { tx.Units = []facts.UnitChange{{Name: name, Action: action}} }
 	}
+	own := func(path string, mode uint32) func(*facts.Transaction) {
+		return func(tx *facts.Transaction) { tx.Attrs[0].Path, tx.Attrs[0].Mode = path, mode }
+	}
 	for name, c := range map[string]struct {
 		spoil func(*facts.Transaction)
 		says  string
 	}{
-		"window too short":  {func(tx *facts.Transaction) { tx.Window = 9 }, "window of 9"},
-		"window too long":   {func(tx *facts.Transaction) { tx.Window = 601 }, "window of 601"},
-		"no ID":             {func(tx *facts.Transaction) { tx.ID = "" }, "transaction ID"},
-		"ID is a path":      {func(tx *facts.Transaction) { tx.ID = "../x" }, "transaction ID"},
-		"nothing":           {func(tx *facts.Transaction) { *tx = facts.Transaction{ID: "tx1", Window: 60} }, "changes nothing"},
-		"relative":          {file("etc/sysctl.d/x.conf", 0o644), "not an absolute, clean path"},
-		"dots":              {file("/etc/sysctl.d/../shadow", 0o644), "not an absolute, clean path"},
-		"elsewhere":         {file("/etc/shadow", 0o600), "not in a folder"},
-		"the folder itself": {file("/etc/sysctl.d", 0o644), "not in a folder"},
-		"name alike":        {file("/etc/sysctl.d2/x.conf", 0o644), "not in a folder"},
-		"hidden":            {file("/etc/sysctl.d/.x", 0o644), "keeps for itself"},
-		"the boot unit":     {file(bootUnitFile, 0o644), "keeps for itself"},
-		"others write":      {file("/etc/sysctl.d/x.conf", 0o666), "mode 0666"},
-		"setuid":            {file("/etc/sysctl.d/x.conf", 0o4755), "mode 04755"},
-		"no mode":           {file("/etc/sysctl.d/x.conf", 0), "mode 0"},
-		"twice":             {file("/etc/nftables.conf", 0o644), "named twice"},
-		"ruleset as a file": {file("/etc/nftables.d/k3sedge.nft", 0o644), "named twice"},
-		"below a file":      {file("/etc/systemd/system/other.service/x.conf", 0o644), "is not a folder"},
-		"too large":         {func(tx *facts.Transaction) { tx.Files[0].Content = strings.Repeat("x", maxFile+1) }, "larger than"},
-		"flush":             {ruleset("flush ruleset\n" + tableScript(newTable)), "flush ruleset"},
-		"another table":     {ruleset("table ip nat {\n}\n"), "table ip nat"},
-		"nft refuses":       {ruleset("table inet k3sedge { broken }"), "unexpected broken"},
-		"ruleset path":      {func(tx *facts.Transaction) { tx.RulesetPath = "/root/x" }, "not in a folder"},
-		"sshd refuses":      {func(tx *facts.Transaction) { tx.Files[0].Content = "\nX maybe\n" }, "sshd_config.d/00-k3sedge.conf line 2: unsupported"},
-		"boot firewall":     {func(tx *facts.Transaction) { tx.Files[1].Content = "broken" }, "/etc/nftables.conf"},
-		"no such sysctl":    {func(tx *facts.Transaction) { tx.Sysctls["net.nope"] = "1" }, "no such key"},
-		"sysctl outside":    {func(tx *facts.Transaction) { tx.Sysctls["../../etc/passwd"] = "1" }, "not a key"},
-		"two lines":         {func(tx *facts.Transaction) { tx.Sysctls["net.ipv4.ip_forward"] = "1\n2" }, "not a value"},
-		"unit action":       {act("ssh.service", "start"), "want reload"},
-		"unit name":         {act("--now", "enable"), "not a unit"},
-		"our own unit":      {act("k3sedge-rollback.timer", "mask"), "not a unit"},
-		"no such unit":      {act("nope.service", "disable"), "no such unit"},
-		"flushing reload":   {act(nftablesUnit, "reload"), "flush the tables of others"},
-		"closing the door":  {act("ssh.service", "mask"), "only way in"},
+		"window too short":      {func(tx *facts.Transaction) { tx.Window = 9 }, "window of 9"},
+		"window too long":       {func(tx *facts.Transaction) { tx.Window = 601 }, "window of 601"},
+		"no ID":                 {func(tx *facts.Transaction) { tx.ID = "" }, "transaction ID"},
+		"ID is a path":          {func(tx *facts.Transaction) { tx.ID = "../x" }, "transaction ID"},
+		"nothing":               {func(tx *facts.Transaction) { *tx = facts.Transaction{ID: "tx1", Window: 60} }, "changes nothing"},
+		"relative":              {file("etc/sysctl.d/x.conf", 0o644), "not an absolute, clean path"},
+		"dots":                  {file("/etc/sysctl.d/../shadow", 0o644), "not an absolute, clean path"},
+		"elsewhere":             {file("/etc/shadow", 0o600), "not in a folder"},
+		"the folder itself":     {file("/etc/sysctl.d", 0o644), "not in a folder"},
+		"name alike":            {file("/etc/sysctl.d2/x.conf", 0o644), "not in a folder"},
+		"hidden":                {file("/etc/sysctl.d/.x", 0o644), "keeps for itself"},
+		"the boot unit":         {file(bootUnitFile, 0o644), "keeps for itself"},
+		"others write":          {file("/etc/sysctl.d/x.conf", 0o666), "mode 0666"},
+		"setuid":                {file("/etc/sysctl.d/x.conf", 0o4755), "mode 04755"},
+		"no mode":               {file("/etc/sysctl.d/x.conf", 0), "mode 0"},
+		"twice":                 {file("/etc/nftables.conf", 0o644), "named twice"},
+		"ruleset as a file":     {file("/etc/nftables.d/k3sedge.nft", 0o644), "named twice"},
+		"below a file":          {file("/etc/systemd/system/other.service/x.conf", 0o644), "is not a folder"},
+		"too large":             {func(tx *facts.Transaction) { tx.Files[0].Content = strings.Repeat("x", maxFile+1) }, "larger than"},
+		"flush":                 {ruleset("flush ruleset\n" + tableScript(newTable)), "flush ruleset"},
+		"another table":         {ruleset("table ip nat {\n}\n"), "table ip nat"},
+		"nft refuses":           {ruleset("table inet k3sedge { broken }"), "unexpected broken"},
+		"ruleset path":          {func(tx *facts.Transaction) { tx.RulesetPath = "/root/x" }, "not in a folder"},
+		"sshd refuses":          {func(tx *facts.Transaction) { tx.Files[0].Content = "\nX maybe\n" }, "sshd_config.d/00-k3sedge.conf line 2: unsupported"},
+		"boot firewall":         {func(tx *facts.Transaction) { tx.Files[1].Content = "broken" }, "/etc/nftables.conf"},
+		"no such sysctl":        {func(tx *facts.Transaction) { tx.Sysctls["net.nope"] = "1" }, "no such key"},
+		"sysctl outside":        {func(tx *facts.Transaction) { tx.Sysctls["../../etc/passwd"] = "1" }, "not a key"},
+		"two lines":             {func(tx *facts.Transaction) { tx.Sysctls["net.ipv4.ip_forward"] = "1\n2" }, "not a value"},
+		"unit action":           {act("ssh.service", "start"), "want reload"},
+		"unit name":             {act("--now", "enable"), "not a unit"},
+		"our own unit":          {act("k3sedge-rollback.timer", "mask"), "not a unit"},
+		"no such unit":          {act("nope.service", "disable"), "no such unit"},
+		"flushing reload":       {act(nftablesUnit, "reload"), "flush the tables of others"},
+		"an owner elsewhere":    {own("/usr/bin/sudo", 0o600), "not in a folder"},
+		"an owner by dots":      {own("/etc/../usr/x", 0o600), "not an absolute, clean path"},
+		"an owner of nothing":   {own("/etc/nope", 0o600), "no such file"},
+		"an owner by a link":    {own("/etc/cron.link/other", 0o600), "too many levels"},
+		"an owner of a link":    {own("/etc/cron.link", 0o600), "too many levels"},
+		"an owner of a pipe":    {own("/etc/pipe", 0o600), "neither a file nor a folder"},
+		"an owner of two names": {own("/etc/two", 0o600), "another name"},
+		"an owner and a file":   {own("/etc/nftables.conf", 0o600), "named twice"},
+		"an owner twice":        {own("/etc/cron.d", 0o700), "named twice"},
+		"more for others":       {own("/etc/crontab", 0o646), "would allow more"},
+		"setuid by owner":       {own("/etc/crontab", 0o4600), "want permission bits"},
+		"nobody's number":       {func(tx *facts.Transaction) { tx.Attrs[0].UID = -1 }, "want permission bits"},
+		"closing the door":      {act("ssh.service", "mask"), "only way in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			w.link(t, "cron.d", "/etc/cron.link")
+			w.pipe(t, "/etc/pipe")
+			w.put(t, "/etc/two", "")
+			w.hardLink(t, "/etc/two", "/etc/cron.d/two")
 			before := w.state(t)
 			tx := everything("tx1")
 			c.spoil(&tx)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +54,8 @@ func newWorld(t *testing.T) *world {
 		sshdConfig: "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
 		"/etc/ssh/sshd_config.d/50-cloud-init.conf": "PasswordAuthentication yes\n",
 		"/etc/nftables.conf":                        "flush ruleset\n",
+		"/etc/crontab":                              "17 * * * * root true\n",
+		"/etc/cron.d/other":                         "",
 		"/etc/sysctl.d/README":                      "files here\n",
 		"/etc/systemd/system/other.service":         "[Service]\n",
 		"/proc/sys/net/ipv4/ip_forward":             "0\n",
@@ -138,11 +141,15 @@ func (w *world) state(t *testing.T) []string {
 			return filepath.SkipDir
 		}
 		info, err := d.Info()
-		if err != nil || d.IsDir() {
-			out = append(out, name+"/")
+		if err != nil {
 			return err
 		}
-		line := fmt.Sprint(name, " ", info.Mode())
+		stat, _ := info.Sys().(*syscall.Stat_t)
+		line := fmt.Sprint(name, " ", info.Mode(), " ", stat.Uid, ":", stat.Gid)
+		if d.IsDir() || d.Type() == fs.ModeNamedPipe {
+			out = append(out, line)
+			return nil
+		}
 		if d.Type() == fs.ModeSymlink {
 			target, err := os.Readlink(p)
 			out = append(out, line+" -> "+target)
@@ -207,6 +214,14 @@ func (w *world) Scratch(_ context.Context, ruleset string) (*firewall.Table, err
 
 const newTable = "table inet k3sedge {\n\tchain input {\n\t\ttcp dport 2222 accept\n\t}\n}\n"
 
+// newOwner is somebody else where a test may give files away.
+func newOwner() int {
+	if os.Geteuid() == 0 {
+		return 12345
+	}
+	return os.Geteuid()
+}
+
 // everything is a transaction that uses all it can.
 func everything(id string) facts.Transaction {
 	return facts.Transaction{
@@ -217,6 +232,10 @@ func everything(id string) facts.Transaction {
 			{Path: "/etc/systemd/system/nftables.service.d/k3sedge.conf", Content: "[Service]\nExecStop=\n", Mode: 0o644},
 			{Path: "/etc/sysctl.d/90-k3sedge.conf", Content: "net.ipv4.ip_forward = 1\n", Mode: 0o644},
 			{Path: "/etc/ssh/sshd_config.d/50-cloud-init.conf", Absent: true},
+		},
+		Attrs: []facts.AttrChange{
+			{Path: "/etc/crontab", Mode: 0o600, UID: newOwner(), GID: os.Getegid()},
+			{Path: "/etc/cron.d", Mode: 0o700, UID: os.Geteuid(), GID: os.Getegid()},
 		},
 		Ruleset: tableScript(newTable), RulesetPath: "/etc/nftables.d/k3sedge.nft",
 		Sysctls: map[string]string{"net.ipv4.ip_forward": "1"},
