@@ -45,6 +45,8 @@ type Policy struct {
 	// Selection is what this run is about; Waivers are those of this node, by control.
 	Selection Selection
 	Waivers   map[string]Waiver
+	// Rescue is nil where nothing reaches the node but its network.
+	Rescue Rescuer
 }
 
 // NewPolicy derives the policy of node n of cluster c. Keys that stand in

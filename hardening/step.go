@@ -64,6 +64,7 @@ func (s step) Apply(ctx context.Context, w Changer) error {
 		if f.System != nil {
 			t.bootID = f.System.BootID
 		}
+		t.wayBack = t.keep(ctx, f.Last)
 		if err := t.run(ctx); err != nil {
 			return err
 		}

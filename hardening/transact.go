@@ -30,6 +30,8 @@ type transact struct {
 	agent  string // path on the host
 	bootID string
 	tx     facts.Transaction
+	// wayBack leads to the state from before the first change, "" where none is kept.
+	wayBack string
 }
 
 func (t transact) run(ctx context.Context) error {
@@ -46,13 +48,14 @@ func (t transact) run(ctx context.Context) error {
 	}
 	session, err := t.dial(ctx, back, t.meet)
 	if err != nil {
-		return t.notProven(err, back)
+		return t.notProven(ctx, err, back)
 	}
 	defer func() { _ = session.Close() }() // the proof is made, the end is of no interest
 	if err := t.confirm(ctx, session, back); err != nil {
 		return err
 	}
 	t.sweep(ctx, session)
+	t.drop(ctx)
 	return nil
 }
 
@@ -87,8 +90,12 @@ func (t transact) apply(ctx context.Context, h machine.Host, back time.Time) err
 // would have, and makes the change only if it has not.
 func (t transact) applyAgain(ctx context.Context, back time.Time, lost error) error {
 	session, err := t.dial(ctx, back, func(ctx context.Context, s machine.Session) error { return t.apply(ctx, s, back) })
+	var exit *machine.ExitError
+	if errors.As(err, &exit) {
+		return errors.Join(err, lost) // it was let in, and refused or took back the change
+	}
 	if err != nil {
-		return t.notProven(errors.Join(lost, err), back)
+		return t.notProven(ctx, errors.Join(lost, err), back)
 	}
 	_ = session.Close() // it has answered; the proof comes on another one
 	return nil
@@ -166,12 +173,11 @@ func (t transact) meet(ctx context.Context, s machine.Session) error {
 	return nil
 }
 
-func (t transact) notProven(err error, back time.Time) error {
+func (t transact) notProven(ctx context.Context, err error, back time.Time) error {
 	if errors.Is(err, ErrWentBack) {
 		return machine.WithHint(fmt.Errorf("prove the change: %w", err), "see `journalctl -t k3sedge-node` on %s, then run `k3sedge harden` again", t.policy.Node)
 	}
-	return machine.WithHint(fmt.Errorf("%w: %w", ErrNotProven, err),
-		"%s goes back to its old state by itself at %s; then check ssh.allowFrom, ssh.port and ssh.authorizedKeys and run `k3sedge harden` again", t.policy.Node, clock(back))
+	return t.aftermath(ctx, fmt.Errorf("%w: %w", ErrNotProven, err), back)
 }
 
 // confirm makes the change permanent, on the new session. Where the answer is
@@ -193,6 +199,8 @@ func (t transact) confirm(ctx context.Context, s machine.Session, back time.Time
 		return machine.WithHint(fmt.Errorf("%w: %w", ErrWentBack, err), "run `k3sedge harden` again")
 	case exit != nil && exit.NoRoom():
 		return machine.WithHint(err, "make room on %s (`df -h` there); it goes back by itself at %s; then run `k3sedge harden` again", t.policy.Node, clock(back))
+	case exit == nil:
+		return t.aftermath(ctx, err, back)
 	}
 	return machine.WithHint(err, "%s goes back by itself at %s; then run `k3sedge harden` again", t.policy.Node, clock(back))
 }

@@ -19,6 +19,8 @@ type VMReader interface {
 	VMStatus(ctx context.Context, vmid int) (VM, error)
 	// AgentFile reads a small file through the guest agent.
 	AgentFile(ctx context.Context, vmid int, path string) (string, error)
+	// Snapshots lists what is kept of a VM.
+	Snapshots(ctx context.Context, vmid int) ([]Snapshot, error)
 }
 
 // StorageReader looks at storages.
@@ -49,6 +51,7 @@ type API interface {
 	VMMaker
 	VMChanger
 	VolumeMaker
+	VMRescuer
 }
 
 // VMMaker makes and destroys VMs.
@@ -71,4 +74,15 @@ type VolumeMaker interface {
 	Download(ctx context.Context, storage string, d Download) (UPID, error)
 	// Upload replaces a file of the same name.
 	Upload(ctx context.Context, storage, file string, content []byte) (UPID, error)
+}
+
+// VMRescuer keeps states of a VM's disks, without its memory, and runs programs
+// inside it, through its guest agent. These start no task.
+type VMRescuer interface {
+	TakeSnapshot(ctx context.Context, vmid int, s Snapshot) (UPID, error)
+	DropSnapshot(ctx context.Context, vmid int, name string) (UPID, error)
+	// AgentExec starts a program and returns its number.
+	AgentExec(ctx context.Context, vmid int, argv []string) (pid int, err error)
+	// AgentExecStatus tells of a program that was started so, once it has ended for the last time.
+	AgentExecStatus(ctx context.Context, vmid, pid int) (GuestProgram, error)
 }

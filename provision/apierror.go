@@ -41,6 +41,7 @@ var (
 	deniedText      = regexp.MustCompile(`Permission check failed(?: \(([^,)]+), ([^)]+)\))?`)
 	checksumText    = regexp.MustCompile(`(?i)checksum`)
 	protectedText   = regexp.MustCompile(`(?i)protection mode`)
+	noSnapshotText  = regexp.MustCompile(`(?i)snapshot feature is not available`)
 	fullText        = regexp.MustCompile(`(?i)no space left|insufficient free space|not enough (free )?space|out of space|quota exceeded`)
 )
 
@@ -60,6 +61,12 @@ func isLockTimeout(err error) bool {
 func isTaken(err error) bool {
 	var task *TaskError
 	return apiErrorMatches(err, takenText) || errors.As(err, &task) && takenText.MatchString(task.Exit)
+}
+
+// cannotSnapshot reports that a storage of the VM keeps no snapshots.
+func cannotSnapshot(err error) bool {
+	var task *TaskError
+	return apiErrorMatches(err, noSnapshotText) || errors.As(err, &task) && noSnapshotText.MatchString(task.Exit)
 }
 
 // isAbsent reports that Proxmox knows no such VM, volume or storage.

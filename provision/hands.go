@@ -12,14 +12,16 @@ import (
 
 // The verbs of the journal.
 const (
-	verbCreate    = "create"
-	verbConfigure = "configure"
-	verbResize    = "resize"
-	verbStart     = "start"
-	verbStop      = "stop"
-	verbDestroy   = "destroy"
-	verbUpload    = "upload"
-	verbDownload  = "download"
+	verbCreate       = "create"
+	verbConfigure    = "configure"
+	verbResize       = "resize"
+	verbStart        = "start"
+	verbStop         = "stop"
+	verbDestroy      = "destroy"
+	verbUpload       = "upload"
+	verbDownload     = "download"
+	verbSnapshot     = "snapshot"
+	verbDropSnapshot = "delete the snapshot of"
 )
 
 // hands is a view that may also change things.

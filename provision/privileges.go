@@ -49,18 +49,18 @@ func bridgePath(p inventory.Proxmox) string {
 }
 
 // vmPrivileges differ in the guest agent: Proxmox VE 9 has split VM.Monitor,
-// and refuses a role that names it.
+// and refuses a role that names it. Unrestricted is the one that lets the agent
+// run the way back in a machine whose network lets nobody in.
 func vmPrivileges(version int) []string {
-	agent := "VM.GuestAgent.Audit"
+	agent := []string{"VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"}
 	if version < 9 {
-		agent = "VM.Monitor"
+		agent = []string{"VM.Monitor"}
 	}
-	return []string{
+	return slices.Concat([]string{
 		"VM.Allocate", "VM.Audit",
 		"VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk", "VM.Config.HWType",
 		"VM.Config.Memory", "VM.Config.Network", "VM.Config.Options",
-		agent, "VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback",
-	}
+	}, agent, []string{"VM.PowerMgmt", "VM.Snapshot", "VM.Snapshot.Rollback"})
 }
 
 // SetupLines are the commands that, typed once on the Proxmox host, make the

@@ -43,3 +43,13 @@ type Download struct {
 	Content, File, URL  string
 	Algorithm, Checksum string
 }
+
+// Snapshot is a state of a VM that is kept.
+type Snapshot struct{ Name, Description string }
+
+// GuestProgram is a program that the guest agent was asked to run.
+type GuestProgram struct {
+	Ended       bool
+	Code        int
+	Out, Stderr string
+}

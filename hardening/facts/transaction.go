@@ -1,5 +1,8 @@
 package facts
 
+// KeptAgent is where an armed host keeps the agent that takes the change back.
+const KeptAgent = "/var/lib/k3sedge/k3sedge-node"
+
 // Transaction is one change of a host, as the agent is asked to make it on
 // its standard input. It is validated, the way back is armed, and only then
 // is anything touched.

@@ -17,7 +17,7 @@ import (
 const (
 	lockFile    = StateDir + "/lock"
 	pendingFile = StateDir + "/pending"
-	agentFile   = StateDir + "/k3sedge-node"
+	agentFile   = facts.KeptAgent
 	stageDir    = StateDir + "/stage"
 	asideDir    = StateDir + "/aside"
 	txDir       = StateDir + "/tx"

@@ -2,6 +2,7 @@ package converge
 
 import (
 	"context"
+	"slices"
 )
 
 // Track is the steps of one subject, one after the other. It is made by
@@ -25,6 +26,12 @@ func Observe[R, W any](subject string, r R, steps ...Step[R, W]) Track {
 	for _, s := range steps {
 		t.steps = append(t.steps, bound{id: s.ID(), check: func(ctx context.Context) ([]Change, error) { return s.Check(ctx, r) }})
 	}
+	return t
+}
+
+// Then appends the steps of another track of the same subject.
+func (t Track) Then(more Track) Track {
+	t.steps = slices.Concat(t.steps, more.steps)
 	return t
 }
 

@@ -11,17 +11,17 @@ import (
 // leastAccess is the table of rights that k3sedge documents, given to a token
 // with privilege separation whose user is an administrator.
 func leastAccess(major int) Access {
-	agent := "VM.GuestAgent.Audit"
+	agent := []string{"VM.GuestAgent.Audit", "VM.GuestAgent.Unrestricted"}
 	if major == 8 {
-		agent = "VM.Monitor"
+		agent = []string{"VM.Monitor"}
 	}
 	return Access{
 		Users: []string{"k3sedge@pve"}, Pools: []string{"k3sedge"},
 		Tokens: []Token{{ID: TestToken, Secret: TestSecret, PrivSep: true}},
 		Roles: map[string][]string{
-			"Machines": {"VM.Allocate", "VM.Audit", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk",
+			"Machines": append(agent, "VM.Allocate", "VM.Audit", "VM.Config.CDROM", "VM.Config.CPU", "VM.Config.Cloudinit", "VM.Config.Disk",
 				"VM.Config.HWType", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options", "VM.PowerMgmt", "VM.Snapshot",
-				"VM.Snapshot.Rollback", agent},
+				"VM.Snapshot.Rollback"),
 			"Disks": {"Datastore.AllocateSpace", "Datastore.Audit"},
 			"Files": {"Datastore.AllocateTemplate", "Datastore.Audit"},
 			"Net":   {"SDN.Use"},
@@ -70,7 +70,7 @@ func TestEachRightIsNeeded(t *testing.T) {
 		{"VM.PowerMgmt", "(/vms/9000, VM.PowerMgmt)", "POST", "/nodes/pve/qemu/9000/status/start", ""},
 		{"VM.Snapshot", "(/vms/9000, VM.Snapshot)", "POST", "/nodes/pve/qemu/9000/snapshot", "snapname=abc"},
 		{"VM.Audit", "(/vms/9000, VM.Audit)", "GET", "/nodes/pve/qemu/9000/status/current", ""},
-		{"VM.GuestAgent.Audit", "(/vms/9000, VM.GuestAgent.Audit|VM.GuestAgent.Unrestricted)", "POST", "/nodes/pve/qemu/9000/agent/ping", ""},
+		{"VM.GuestAgent.Unrestricted", "(/vms/9000, VM.GuestAgent.Unrestricted)", "POST", "/nodes/pve/qemu/9000/agent/exec", "command=id"},
 		{"Datastore.AllocateSpace", "(/storage/local-lvm, Datastore.AllocateSpace)", "POST", "/nodes/pve/qemu", "vmid=9001 pool=k3sedge scsi0=local-lvm:1"},
 		{"Datastore.AllocateTemplate", "(/storage/local, Datastore.AllocateTemplate)", "POST", "/nodes/pve/storage/local/download-url", "url=http://x/ content=iso filename=a.iso"},
 		{"Sys.AccessNetwork", "Permission check failed", "POST", "/nodes/pve/storage/local/download-url", "url=http://x/ content=iso filename=a.iso"},

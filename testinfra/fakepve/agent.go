@@ -134,20 +134,40 @@ func agentFileRead(c *call) (any, error) {
 	return map[string]any{"content": string(res.Stdout), "bytes-read": len(res.Stdout)}, nil
 }
 
-// agentExec runs the command to its end before it answers; the real one
-// returns at once. The client cannot tell: it asks exec-status either way.
-func agentExec(c *call) (any, error) {
-	argv := slices.Clone(c.args["command"])
-	res, err := c.inGuest(c.args.get("input-data"), argv...)
-	if err != nil {
-		return nil, err
-	}
-	c.srv.mu.Lock()
-	defer c.srv.mu.Unlock()
-	c.srv.execs = append(c.srv.execs, res)
-	return map[string]int{"pid": len(c.srv.execs)}, nil
+// program is a command that a guest agent was asked to run.
+type program struct {
+	ended bool
+	res   Result
 }
 
+// agentExec starts the command and answers with its number. It goes on when
+// the client has gone; whether the agent answers at all is known at once.
+func agentExec(c *call) (any, error) {
+	if _, err := c.inGuest("", "true"); err != nil {
+		return nil, err
+	}
+	id, srv := c.vmid(), c.srv
+	order := Command{Argv: slices.Clone(c.args["command"]), Stdin: []byte(c.args.get("input-data"))}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.lastExec++
+	pid := srv.lastExec
+	srv.execs[pid] = &program{}
+	srv.tasks.Go(func() {
+		res, err := srv.opts.Hypervisor.Exec(srv.base, id, order)
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		if err != nil { // the machine went away under it, and its agent with it
+			delete(srv.execs, pid)
+			return
+		}
+		*srv.execs[pid] = program{true, res}
+	})
+	return map[string]int{"pid": pid}, nil
+}
+
+// agentExecStatus tells of a command once: the agent forgets one that has
+// ended when it has said so.
 func agentExecStatus(c *call) (any, error) {
 	if _, err := c.inGuest("", "true"); err != nil {
 		return nil, err
@@ -155,16 +175,20 @@ func agentExecStatus(c *call) (any, error) {
 	pid, err := strconv.Atoi(c.args.get("pid"))
 	c.srv.mu.Lock()
 	defer c.srv.mu.Unlock()
-	if err != nil || pid > len(c.srv.execs) {
+	p := c.srv.execs[pid]
+	if err != nil || p == nil {
 		return nil, die("Agent error: PID %s does not exist", c.args.get("pid"))
 	}
-	res := c.srv.execs[pid-1]
-	doc := map[string]any{"exited": 1, "exitcode": res.Exit}
-	if len(res.Stdout) > 0 {
-		doc["out-data"] = string(res.Stdout)
+	if !p.ended {
+		return map[string]any{"exited": 0}, nil
 	}
-	if len(res.Stderr) > 0 {
-		doc["err-data"] = string(res.Stderr)
+	delete(c.srv.execs, pid)
+	doc := map[string]any{"exited": 1, "exitcode": p.res.Exit}
+	if len(p.res.Stdout) > 0 {
+		doc["out-data"] = string(p.res.Stdout)
+	}
+	if len(p.res.Stderr) > 0 {
+		doc["err-data"] = string(p.res.Stderr)
 	}
 	return doc, nil
 }

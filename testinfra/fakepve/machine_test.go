@@ -2,6 +2,8 @@ package fakepve
 
 import (
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -148,12 +150,36 @@ func TestAgent(t *testing.T) {
 		t.Errorf("file-read of nothing: %+v", r)
 	}
 	c.must(http.MethodPost, vm+"/agent/exec", form("command", "sh", "command", "-c", "command", "cat", "input-data", "in"))
-	d := c.doc(vm + "/agent/exec-status?pid=1")
+	var d map[string]any
+	for d = c.doc(vm + "/agent/exec-status?pid=1"); d["exited"] != 1.0; d = c.doc(vm + "/agent/exec-status?pid=1") {
+		runtime.Gosched()
+	}
 	if d["exited"] != 1.0 || d["exitcode"] != 3.0 || d["out-data"] != "in" || d["err-data"] != "oops" {
 		t.Errorf("exec-status %v", d)
 	}
-	if r := c.do(http.MethodGet, vm+"/agent/exec-status?pid=9", nil); r.Status != 500 {
-		t.Errorf("unknown pid: %+v", r)
+	for _, pid := range []string{"1", "9"} {
+		if r := c.do(http.MethodGet, vm+"/agent/exec-status?pid="+pid, nil); r.Status != 500 {
+			t.Errorf("pid %s is not known, or not any more: %+v", pid, r)
+		}
+	}
+}
+
+// Thick LVM and raw files keep no snapshots, as the real ones do not.
+func TestSnapshotsNeedAStorageThatKeepsThem(t *testing.T) {
+	t.Parallel()
+	all := []string{"images", "iso", "import"}
+	c := start(t, Options{Storages: []Storage{
+		{ID: "local", Type: "dir", Content: all, Total: 100 << 30},
+		{ID: "local-lvm", Type: "lvmthin", Content: []string{"images"}, Total: 400 << 30},
+		{ID: "thick", Type: "lvm", Content: []string{"images"}, Total: 400 << 30},
+	}})
+	const refused = "snapshot feature is not available"
+	for i, tt := range []struct{ disk, want string }{
+		{"local-lvm:1", "OK"}, {"thick:1", refused}, {"local:1,format=raw", refused}, {"local:1,format=qcow2", "OK"},
+	} {
+		id := strconv.Itoa(9000 + i)
+		c.task("OK", http.MethodPost, "/nodes/pve/qemu", form("vmid", id, "name", "one", "scsi0", tt.disk))
+		c.task(tt.want, http.MethodPost, "/nodes/pve/qemu/"+id+"/snapshot", form("snapname", "aa"))
 	}
 }
 

@@ -67,8 +67,11 @@ func takeSnapshot(c *call) (any, error) {
 			if err != nil {
 				return err
 			}
-			if v.Snapshots[name] != nil {
+			switch {
+			case v.Snapshots[name] != nil:
 				return die("snapshot name '%s' already used", name)
+			case !c.srv.canSnapshot(&v):
+				return die("snapshot feature is not available")
 			}
 			t.say("snapshotting '%s'", c.srv.bootDisk(&v).ID)
 			if err := c.srv.opts.Disks.Snapshot(ctx, id, name); err != nil {
@@ -77,6 +80,26 @@ func takeSnapshot(c *call) (any, error) {
 			return c.srv.changeVM(id, func(v *vm) error { return v.addSnapshot(name, note) })
 		})
 	})
+}
+
+// canSnapshot is PVE::QemuConfig::has_feature: every disk has to be on a storage
+// that keeps snapshots. Thick LVM does not, nor does a raw file.
+func (s *Server) canSnapshot(v *vm) bool {
+	for name, value := range v.Config {
+		d, err := parseDrive(value)
+		if !driveKey.MatchString(name) || err != nil || d.cdrom() || d.file == "none" {
+			continue
+		}
+		vol, err := s.volume(d.file)
+		if err != nil {
+			return false
+		}
+		st, err := s.storage(vol.Storage)
+		if err != nil || st.Type == "lvm" || st.fileBased() && vol.Format != "qcow2" {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *vm) addSnapshot(name, note string) error {

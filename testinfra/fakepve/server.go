@@ -20,13 +20,14 @@ type Server struct {
 	cert   tls.Certificate
 	pin    string
 
-	mu      sync.Mutex // guards the rest
-	state   state
-	faults  []*Fault
-	calls   []Call
-	cancels map[string]context.CancelFunc // of running tasks
-	locks   map[string]chan struct{}
-	execs   []Result // of guest agents; the PID is the place, from 1
+	mu       sync.Mutex // guards the rest
+	state    state
+	faults   []*Fault
+	calls    []Call
+	cancels  map[string]context.CancelFunc // of running tasks
+	locks    map[string]chan struct{}
+	execs    map[int]*program // of guest agents, by PID
+	lastExec int
 
 	base  context.Context
 	close context.CancelFunc
@@ -40,7 +41,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opts: o, routes: routes(), cancels: map[string]context.CancelFunc{}, locks: map[string]chan struct{}{}}
+	s := &Server{opts: o, routes: routes(), cancels: map[string]context.CancelFunc{}, locks: map[string]chan struct{}{}, execs: map[int]*program{}}
 	s.base, s.close = context.WithCancel(context.Background())
 	if s.cert, s.pin, err = certificate(o); err != nil {
 		return nil, err

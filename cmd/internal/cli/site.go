@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -21,6 +22,9 @@ type machines interface {
 	Preflight(ctx context.Context) error
 	Stages() []converge.Stage
 	PlanStages() []converge.Stage
+	// Left and PlanLeft come behind the hardening of a node.
+	Left(n inventory.Node) converge.Track
+	PlanLeft(n inventory.Node) converge.Track
 }
 
 // site is a project with everything needed to work on it.
@@ -35,6 +39,9 @@ type site struct {
 	policies map[string]hardening.Policy
 	ranges   []netip.Prefix  // of Cloudflare, where the edge's mode trusts them
 	api      *kubeapi.Client // nil until it is needed
+
+	pveMu sync.Mutex
+	pve   *provision.Proxmox // nil until it is needed
 }
 
 // openSite loads the project and prepares, but does not open, a connection to
@@ -90,6 +97,7 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 	if err != nil {
 		return err
 	}
+	policy.Rescue = st.rescuer(n)
 	st.policies[n.Name] = policy
 	if n.HostKey != "" && len(st.pins.Get(n.Name)) == 0 {
 		if err := st.pin(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {
@@ -170,7 +178,25 @@ func (e existing) Stages() []converge.Stage { return provision.ExistingStages(e.
 // PlanStages ask each machine once.
 func (e existing) PlanStages() []converge.Stage { return provision.ExistingPlanStages(e.Config) }
 
+// Left has nothing to take away.
+func (existing) Left(inventory.Node) converge.Track { return converge.Track{} }
+
+// PlanLeft has nothing to look for.
+func (existing) PlanLeft(inventory.Node) converge.Track { return converge.Track{} }
+
+// proxmox is the way to Proxmox; its token is asked for once a run.
 func (st *site) proxmox(ctx context.Context) (*provision.Proxmox, error) {
+	st.pveMu.Lock()
+	defer st.pveMu.Unlock()
+	if st.pve != nil {
+		return st.pve, nil
+	}
+	var err error
+	st.pve, err = st.openProxmox(ctx)
+	return st.pve, err
+}
+
+func (st *site) openProxmox(ctx context.Context) (*provision.Proxmox, error) {
 	c := st.project.Cluster
 	token, err := c.Provider.Proxmox.Token.Secret.Resolve(ctx, st.streams.Getenv)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
@@ -55,13 +56,21 @@ k3sedge up --file home/k3sedge.yaml --output json`)
 // hardening, and what clusterStages lists.
 func upStages(st *site, m machines) ([]converge.Stage, error) {
 	more, err := st.clusterStages()
-	return append(append(m.Stages(), hardenStage(st)), more...), err
+	return append(append(m.Stages(), st.behind(hardenStage(st), m.Left)), more...), err
+}
+
+// behind appends to the track of each node of a stage.
+func (st *site) behind(stage converge.Stage, track func(inventory.Node) converge.Track) converge.Stage {
+	for i, n := range st.project.Cluster.Nodes {
+		stage.Tracks[i] = stage.Tracks[i].Then(track(n))
+	}
+	return stage
 }
 
 // planStages are the same stages without any hand to change something.
 func planStages(st *site, m machines) ([]converge.Stage, error) {
 	more, err := st.clusterPlan()
-	return append(append(m.PlanStages(), observeHardening(st)), more...), err
+	return append(append(m.PlanStages(), st.behind(observeHardening(st), m.PlanLeft)), more...), err
 }
 
 func hardenStage(st *site) converge.Stage {
