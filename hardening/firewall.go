@@ -122,7 +122,7 @@ func checkDefault(f *facts.Facts, _ Policy) Verdict {
 
 func checkPending(f *facts.Facts, _ Policy) Verdict {
 	if f.Pending == nil {
-		return decide(nil, "none", "none")
+		return decide(nil, "none"+lastChange(f.Last), "none")
 	}
 	left := fmt.Sprintf("transaction %s, %s to its end", f.Pending.ID, remaining(f))
 	return decide([]string{left}, left, "none")

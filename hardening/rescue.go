@@ -24,6 +24,19 @@ type Rescuer interface {
 	Exec(ctx context.Context, argv ...string) (machine.Output, error)
 }
 
+// lastChange says how the host's last change ended: one that nobody confirmed,
+// because its client died or lost its way, is told by the next run.
+func lastChange(last *facts.Outcome) string {
+	if last == nil {
+		return ""
+	}
+	said := fmt.Sprintf("; the last change, %s, was %s at %s", last.ID, last.Result, time.Unix(last.At, 0).UTC().Format(time.RFC3339))
+	if len(last.Notes) > 0 {
+		said += " (but: " + strings.Join(last.Notes, "; ") + ")"
+	}
+	return said
+}
+
 // keep has the host kept as it is before its first change. That this is not
 // possible is told and holds up nothing: the host has a way back of its own.
 func (t transact) keep(ctx context.Context, last *facts.Outcome) (wayBack string) {

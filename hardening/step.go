@@ -52,6 +52,9 @@ func (s step) Apply(ctx context.Context, w Changer) error {
 	if err != nil {
 		return err
 	}
+	if f.Last != nil && f.Last.Result == facts.RolledBack {
+		converge.Waiting(ctx, "the change to be made"+lastChange(f.Last), "")
+	}
 	if err := Judge(f, s.policy).unknown(); err != nil {
 		return err
 	}

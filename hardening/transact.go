@@ -39,8 +39,11 @@ func (t transact) run(ctx context.Context) error {
 	// The host arms its way back only after it has read this, so its deadline
 	// is never before the one that is counted here.
 	back := time.Now().Add(t.policy.Window)
-	err := t.apply(ctx, t.host, back)
-	if machine.StateOf(err) != "" {
+	// One whose answer the change itself cuts off is waited for no longer.
+	limited, cancel := context.WithDeadline(ctx, back)
+	defer cancel()
+	err := t.apply(limited, t.host, back)
+	if machine.StateOf(err) != "" || err != nil && limited.Err() != nil && ctx.Err() == nil {
 		err = t.applyAgain(ctx, back, err)
 	}
 	if err != nil {

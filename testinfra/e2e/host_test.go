@@ -27,11 +27,7 @@ const insideProject = "K3SEDGE_E2E_PROJECT"
 func TestRealPartsKeepTheContracts(t *testing.T) {
 	s := newEdge(t, "e2e-host")
 	s.must(0, "up")
-	cmd, out, errs := s.command(os.Args[0], "-test.run=^TestInsideTheLAN$", "-test.v")
-	cmd.Env = append(cmd.Env, insideProject+"="+s.dir)
-	if err := cmd.Run(); err != nil {
-		t.Errorf("%v\n%s%s", err, out, errs)
-	}
+	s.inside("TestInsideTheLAN")
 }
 
 // TestInsideTheLAN is the part of TestRealPartsKeepTheContracts that needs the
