@@ -55,6 +55,10 @@ func TestNothingPassesOnEmptyInput(t *testing.T) {
 	for _, name := range p.request().Units {
 		blank.Units[name] = facts.Unit{}
 	}
+	blank.Stats = map[string]facts.Stat{}
+	for _, path := range p.request().Stats {
+		blank.Stats[path] = facts.Stat{}
+	}
 	for name, f := range map[string]*facts.Facts{"empty": {}, "hollow": hollow, "blank": blank} {
 		for _, finding := range Judge(f, p).Findings {
 			if finding.Status == Pass || finding.Status == NotApplicable {
@@ -94,6 +98,13 @@ func TestAProblemMakesEveryControlThatNeedsThePartUnknown(t *testing.T) {
 			delete(f.Units, name)
 			if v := c.judge(f, p); v.Status != Unknown || v.Evidence[0] != "units "+name+": the agent did not look at it" {
 				t.Errorf("%s without %s: %q %q", c.ID, name, v.Status, v.Evidence)
+			}
+		}
+		for _, path := range c.Stats {
+			f := clone(t, good)
+			delete(f.Stats, path)
+			if v := c.judge(f, p); v.Status != Unknown {
+				t.Errorf("%s without %s: %q", c.ID, path, v.Status)
 			}
 		}
 		for _, key := range c.Sysctls {

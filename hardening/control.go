@@ -74,6 +74,8 @@ func decide(wrong []string, have, want string) Verdict {
 type Mend struct {
 	Files   []facts.FileChange
 	Ruleset bool // load the wanted firewall and keep it
+	// Attrs are owners and modes of what keeps its content.
+	Attrs   []facts.AttrChange
 	Sysctls map[string]string
 	Units   []facts.UnitChange
 	// Wait asks for time to pass instead of a change: the host is about to
@@ -88,7 +90,7 @@ type Mend struct {
 
 // Empty reports whether the transaction gets nothing from m.
 func (m Mend) Empty() bool {
-	return len(m.Files) == 0 && !m.Ruleset && len(m.Sysctls) == 0 && len(m.Units) == 0
+	return len(m.Files) == 0 && len(m.Attrs) == 0 && !m.Ruleset && len(m.Sysctls) == 0 && len(m.Units) == 0
 }
 
 // silent reports whether m says nothing at all.
@@ -113,6 +115,8 @@ type Control struct {
 	// answer (of Packages every part is there or none).
 	Needs                           []Part
 	Files, Sysctls, Units, Packages []string
+	// Stats are paths, and patterns as in Files, of which the owner and the mode alone are asked.
+	Stats []string
 	// Applies is nil where the control applies to every host; otherwise it
 	// says whether it does, and why not. When says the same in words.
 	Applies func(f *facts.Facts, p Policy) (bool, string)
@@ -125,7 +129,7 @@ type Control struct {
 
 // Controls is the whole catalogue.
 func Controls() []Control {
-	all := slices.Concat(sshControls(), firewallControls(), clusterControls(), kernelControls(), serviceControls())
+	all := slices.Concat(sshControls(), firewallControls(), clusterControls(), kernelControls(), serviceControls(), filesystemControls())
 	slices.SortStableFunc(all, func(a, b Control) int {
 		return cmp.Or(cmp.Compare(groupOrder(a.ID), groupOrder(b.ID)), strings.Compare(a.ID, b.ID))
 	})

@@ -163,6 +163,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	for i, s := range sshSettings(p) {
 		f.SSHD.Origins = append(f.SSHD.Origins, facts.Origin{Key: s.key(), Value: s.want, File: sshdDropIn, Line: i + 3})
 	}
+	addFilesystemFacts(f)
 	setCells(f, p, nil)
 	return f
 }

@@ -24,6 +24,7 @@ const (
 	PartPending   Part = "pending"
 	PartWire      Part = "wire"
 	PartPackages  Part = "packages"
+	PartStats     Part = "stats"
 )
 
 // gaps are the reasons for which the control cannot be judged.
@@ -38,7 +39,8 @@ func (c Control) gaps(f *facts.Facts) []string {
 		return out
 	}
 	return slices.Concat(
-		entryGaps(f, PartFiles, c.Files, f.Files), entryGaps(f, PartSysctls, c.Sysctls, f.Sysctls), entryGaps(f, PartUnits, c.Units, seenUnits(f)))
+		entryGaps(f, PartFiles, c.Files, f.Files), entryGaps(f, PartSysctls, c.Sysctls, f.Sysctls), entryGaps(f, PartUnits, c.Units, seenUnits(f)),
+		entryGaps(f, PartStats, c.Stats, seenStats(f)))
 }
 
 // entryGaps are the entries of a part that were asked for and not answered.
@@ -57,6 +59,13 @@ func entryGaps[T any](f *facts.Facts, part Part, asked []string, answered map[st
 func seenUnits(f *facts.Facts) map[string]facts.Unit {
 	seen := maps.Clone(f.Units)
 	maps.DeleteFunc(seen, func(_ string, u facts.Unit) bool { return u.Active == "" })
+	return seen
+}
+
+// seenStats are the paths of which the agent said something.
+func seenStats(f *facts.Facts) map[string]facts.Stat {
+	seen := maps.Clone(f.Stats)
+	maps.DeleteFunc(seen, func(_ string, s facts.Stat) bool { return s.Kind == "" })
 	return seen
 }
 
@@ -91,6 +100,7 @@ func partGap(f *facts.Facts, part Part) string {
 		PartFiles:     f.Files != nil,
 		PartPending:   true, // nil is an answer: nothing waits
 		PartPackages:  len(f.Packages) > 0,
+		PartStats:     f.Stats != nil,
 	}
 	if !seen[part] {
 		return string(part) + ": the agent did not look at it"

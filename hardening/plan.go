@@ -21,7 +21,7 @@ type Plan struct {
 // Empty reports whether there is nothing to change on the host.
 func (p Plan) Empty() bool {
 	t := p.Transaction
-	return len(t.Files) == 0 && t.Ruleset == "" && len(t.Sysctls) == 0 && len(t.Units) == 0
+	return len(t.Files) == 0 && len(t.Attrs) == 0 && t.Ruleset == "" && len(t.Sysctls) == 0 && len(t.Units) == 0
 }
 
 // PlanFor gathers what the failing controls ask for. A control that holds adds
@@ -39,6 +39,7 @@ func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
 		plan.Wait = plan.Wait || m.Wait
 		plan.block(c.ID, m.Blocked)
 		addFiles(t, m.Files)
+		addAttrs(t, m.Attrs)
 		addUnits(t, m.Units)
 		for key, value := range m.Sysctls {
 			if t.Sysctls == nil {
@@ -51,6 +52,8 @@ func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
 		}
 	}
 	slices.SortFunc(t.Files, func(a, b facts.FileChange) int { return strings.Compare(a.Path, b.Path) })
+	withoutWritten(t)
+	slices.SortFunc(t.Attrs, func(a, b facts.AttrChange) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortStableFunc(t.Units, func(a, b facts.UnitChange) int { return unitOrder(a.Action) - unitOrder(b.Action) })
 	t.Window = int(p.Window.Seconds())
 	return plan
@@ -72,6 +75,26 @@ func addFiles(t *facts.Transaction, files []facts.FileChange) {
 			t.Files = append(t.Files, f)
 		}
 	}
+}
+
+// addAttrs takes all that two controls ask of the same path.
+func addAttrs(t *facts.Transaction, attrs []facts.AttrChange) {
+	for _, a := range attrs {
+		i := slices.IndexFunc(t.Attrs, func(have facts.AttrChange) bool { return have.Path == a.Path })
+		if i < 0 {
+			t.Attrs = append(t.Attrs, a)
+			continue
+		}
+		t.Attrs[i].Mode &= a.Mode
+	}
+}
+
+// withoutWritten leaves out the owners of files that are written or taken away
+// by the same transaction: those come with owner and mode.
+func withoutWritten(t *facts.Transaction) {
+	t.Attrs = slices.DeleteFunc(t.Attrs, func(a facts.AttrChange) bool {
+		return slices.ContainsFunc(t.Files, func(f facts.FileChange) bool { return f.Path == a.Path })
+	})
 }
 
 func addUnits(t *facts.Transaction, units []facts.UnitChange) {

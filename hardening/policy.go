@@ -133,11 +133,12 @@ func (p Policy) request() facts.Request {
 		r.Sysctls = append(r.Sysctls, c.Sysctls...)
 		r.Units = append(r.Units, c.Units...)
 		r.Packages = append(r.Packages, c.Packages...)
+		r.Stats = append(r.Stats, c.Stats...)
 	}
 	for _, s := range sshSettings(p) {
 		r.Keywords = append(r.Keywords, s.key())
 	}
-	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords, &r.Packages} {
+	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords, &r.Packages, &r.Stats} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

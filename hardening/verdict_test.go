@@ -196,7 +196,7 @@ func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	flipped := map[string]bool{}
-	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations()) {
+	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations(), filesystemMutations()) {
 		f := clone(t, hardened(t, p))
 		m.change(f, p)
 		for _, finding := range Judge(f, p).Findings {
