@@ -1,6 +1,7 @@
 package hardening
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -55,7 +56,7 @@ type Policy struct {
 func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) (Policy, error) {
 	p := Policy{
 		Node: n.Name, Admin: c.SSH.User, SSHPort: c.SSH.Port, AllowFrom: c.SSH.AllowFrom,
-		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{}, Profile: Baseline,
+		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{}, Profile: cmp.Or(c.Hardening.Profile, Baseline),
 		Cluster: clusterPolicy(c, n, published),
 	}
 	for _, other := range c.Nodes {

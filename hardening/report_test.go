@@ -2,28 +2,9 @@ package hardening
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
-
-	"github.com/k3sedge/k3sedge/hardening/facts"
 )
-
-func TestGoldenTextOfAReport(t *testing.T) {
-	t.Parallel()
-	p := testPolicy(t)
-	f := hardened(t, p)
-	setCells(f, p, map[string]string{"passwordauthentication": "yes"})
-	f.Files[sshdDropIn] = facts.File{}
-	f.Units = nil
-	r := Judge(f, p)
-	r.Findings = append(r.Findings, Finding{ID: "TST-01", Title: "Not here", Severity: Low, Status: NotApplicable, Evidence: []string{"a container"}})
-	var b strings.Builder
-	if err := WriteText(&b, r); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "report.txt", b.String())
-}
 
 func TestTheJSONOfAReport(t *testing.T) {
 	t.Parallel()
@@ -53,16 +34,5 @@ func TestFailsAt(t *testing.T) {
 	r := Report{Findings: []Finding{{Severity: Critical, Status: Pass}, {Severity: Medium, Status: Fail}, {Severity: High, Status: Unknown}}}
 	if r.FailsAt(High) || !r.FailsAt(Medium) || !r.FailsAt(Low) {
 		t.Error("a medium failure is at least medium and low, and not high")
-	}
-}
-
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, errDiskFull }
-
-func TestAReportThatCannotBeWritten(t *testing.T) {
-	t.Parallel()
-	if err := WriteText(full{}, Report{}); !errors.Is(err, errDiskFull) {
-		t.Error(err)
 	}
 }

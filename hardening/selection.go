@@ -4,15 +4,18 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/k3sedge/k3sedge/inventory"
 )
 
 // Profile says how far the demands go.
-type Profile string
+type Profile = inventory.Profile
 
 // The profiles. Baseline is the default.
 const (
-	Baseline Profile = "baseline"
-	Strict   Profile = "strict"
+	Baseline = inventory.Baseline
+	Strict   = inventory.Strict
 )
 
 // Waiver is a control that somebody accepts to fail on a node, for a time.
@@ -24,6 +27,23 @@ type Waiver struct {
 	Expired bool `json:"expired"`
 }
 
+// WaiverOf is the file's waiver as it stands today.
+func WaiverOf(w inventory.Waiver, now time.Time) Waiver {
+	return Waiver{Reason: w.Reason, Owner: w.Owner, Expires: w.Expires.String(), Expired: w.Expires.Over(now)}
+}
+
+// Excuse takes up the file's waivers for this node as they stand today. One
+// that names the node outweighs one for all nodes, unless it has expired.
+func (p *Policy) Excuse(all []inventory.Waiver, now time.Time) {
+	p.Waivers = map[string]Waiver{}
+	for _, w := range all {
+		before, taken := p.Waivers[w.ID]
+		if w.Covers(p.Node) && (!taken || before.Expired || w.Node == p.Node && !w.Expires.Over(now)) {
+			p.Waivers[w.ID] = WaiverOf(w, now)
+		}
+	}
+}
+
 // Selection is the part of the catalogue that a run is about: all of it where
 // both lists are empty. Entries are IDs, groups such as SSH, or patterns such as FW-0*.
 type Selection struct{ Only, Skip []string }
@@ -32,6 +52,20 @@ type Selection struct{ Only, Skip []string }
 func (s Selection) Selects(id string) bool {
 	matches := func(pattern string) bool { return matchesControl(pattern, id) }
 	return (len(s.Only) == 0 || slices.ContainsFunc(s.Only, matches)) && !slices.ContainsFunc(s.Skip, matches)
+}
+
+// ControlIDs are the IDs of the whole catalogue, in its order.
+func ControlIDs() []string {
+	var out []string
+	for _, c := range Controls() {
+		out = append(out, c.ID)
+	}
+	return out
+}
+
+// MatchesAny reports whether an entry of a selection means any control at all.
+func MatchesAny(pattern string) bool {
+	return slices.ContainsFunc(ControlIDs(), func(id string) bool { return matchesControl(pattern, id) })
 }
 
 func matchesControl(pattern, id string) bool {

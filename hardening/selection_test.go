@@ -3,6 +3,9 @@ package hardening
 import (
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/k3sedge/k3sedge/inventory"
 )
 
 func TestSelection(t *testing.T) {
@@ -99,5 +102,46 @@ func TestAStrictControlIsNotForBaseline(t *testing.T) {
 	c := Control{ID: "TST-01", Strict: true, Check: nil}
 	if v := c.judge(hardened(t, testPolicy(t)), Policy{Profile: Baseline}); v.Status != NotApplicable || len(v.Evidence) == 0 {
 		t.Errorf("baseline: %+v", v)
+	}
+}
+
+func TestWhichWaiverCounts(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC)
+	waiver := func(node, owner, expires string) inventory.Waiver {
+		day, err := inventory.ParseDate(expires)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return inventory.Waiver{ID: "SSH-13", Node: node, Reason: "tunnels", Owner: owner, Expires: day}
+	}
+	const over, counts = "2027-01-31", "2027-02-01"
+	for name, tt := range map[string]struct {
+		all     []inventory.Waiver
+		owner   string
+		expired bool
+	}{
+		"its last day":              {[]inventory.Waiver{waiver("*", "a", counts)}, "a", false},
+		"the day after":             {[]inventory.Waiver{waiver("*", "a", over)}, "a", true},
+		"of another node":           {[]inventory.Waiver{waiver("node-2", "a", counts)}, "", false},
+		"its own goes first":        {[]inventory.Waiver{waiver("*", "a", counts), waiver("node-1", "b", counts)}, "b", false},
+		"in any order":              {[]inventory.Waiver{waiver("node-1", "b", counts), waiver("*", "a", counts)}, "b", false},
+		"its own is over":           {[]inventory.Waiver{waiver("*", "a", counts), waiver("node-1", "b", over)}, "a", false},
+		"its own is over, in order": {[]inventory.Waiver{waiver("node-1", "b", over), waiver("*", "a", counts)}, "a", false},
+	} {
+		p := Policy{Node: "node-1"}
+		p.Excuse(tt.all, now)
+		if got := p.Waivers["SSH-13"]; got.Owner != tt.owner || got.Expired != tt.expired {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestAnEntryThatMeansNothing(t *testing.T) {
+	t.Parallel()
+	for pattern, want := range map[string]bool{"ssh": true, "SSH-*": true, "fw-01": true, "*": true, "SSH-99": false, "SHS": false, "[": false, "": false} {
+		if got := MatchesAny(pattern); got != want {
+			t.Errorf("%q: %t", pattern, got)
+		}
 	}
 }

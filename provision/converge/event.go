@@ -52,6 +52,7 @@ func Waiting(ctx context.Context, what, cause string) {
 	}
 }
 
-func withWaiting(ctx context.Context, tell func(what, cause string)) context.Context {
+// WithWaiting makes Waiting tell whoever looks on outside of a run.
+func WithWaiting(ctx context.Context, tell func(what, cause string)) context.Context {
 	return context.WithValue(ctx, waitingKey{}, tell)
 }

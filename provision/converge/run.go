@@ -90,7 +90,7 @@ func (r *run) track(ctx context.Context, s Stage, t Track) error {
 			return ErrStopped
 		}
 		tell := teller{run: r, stage: s.Name, joint: s.Joint, subject: t.subject, step: b.id, started: time.Now()}
-		if err := tell.do(withWaiting(ctx, tell.waiting), b); err != nil {
+		if err := tell.do(WithWaiting(ctx, tell.waiting), b); err != nil {
 			return &StepError{Subject: t.subject, Step: b.id, Err: err}
 		}
 	}

@@ -203,7 +203,7 @@ func TestWaitTellsStateCauseAndLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
-		ctx := withWaiting(t.Context(), func(what, cause string) { told = append(told, what+"|"+cause) })
+		ctx := WithWaiting(t.Context(), func(what, cause string) { told = append(told, what+"|"+cause) })
 		looks := 0
 		err := Wait{What: "sshd", Every: time.Second, Limit: time.Minute, Cause: "no image"}.Until(ctx, func(context.Context) (bool, string, error) {
 			looks++

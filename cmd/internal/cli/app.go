@@ -84,7 +84,7 @@ func nearestCommand(app *cli.App, name string) string {
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {
-	name := strings.TrimSpace("k3sedge " + c.Command.Name)
+	name := strings.TrimSpace("k3sedge " + c.Command.FullName())
 	if c.Command.Name == c.App.Name {
 		name = c.App.Name
 	}
@@ -104,12 +104,12 @@ func command(c cli.Command, arguments, examples string) *cli.Command {
 // wantArgs refuses a wrong number of arguments with the command's usage.
 func wantArgs(c *cli.Context, least, most int) error {
 	n := c.NArg()
-	usage := strings.TrimSpace(fmt.Sprintf("usage: k3sedge %s [flags] %s", c.Command.Name, c.Command.ArgsUsage))
+	usage := strings.TrimSpace(fmt.Sprintf("usage: k3sedge %s [flags] %s", c.Command.FullName(), c.Command.ArgsUsage))
 	switch {
 	case n > most:
-		return usagef(usage, "%s: %q is one argument too many", c.Command.Name, c.Args().Get(most))
+		return usagef(usage, "%s: %q is one argument too many", c.Command.FullName(), c.Args().Get(most))
 	case n < least:
-		return usagef(usage, "%s: an argument is missing", c.Command.Name)
+		return usagef(usage, "%s: an argument is missing", c.Command.FullName())
 	}
 	return nil
 }
@@ -135,13 +135,13 @@ func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 3 {
 		return args
 	}
-	command := app.Command(args[1])
-	if command == nil {
+	command, ok := resolve(app, args[1:])
+	if !ok {
 		return args
 	}
 	withValue := flagNames(command.Flags)
 	flags, rest := []string{}, []string{}
-	for i := 2; i < len(args); i++ {
+	for i := 1 + command.at; i < len(args); i++ {
 		switch a := args[i]; {
 		case a == "--":
 			rest = append(rest, args[i:]...)
@@ -155,7 +155,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 			flags = append(flags, a)
 		}
 	}
-	return append(append([]string{args[0], args[1]}, flags...), rest...)
+	return slices.Concat(args[:1+command.at], flags, rest)
 }
 
 // errNoAnswer is a question that nobody is there to answer.

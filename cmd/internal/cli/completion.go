@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
 )
 
@@ -50,17 +51,18 @@ func fishWords(app *cli.App) string {
 	var b strings.Builder
 	for _, command := range app.Commands {
 		for _, f := range command.Flags {
-			c, ok := f.(choice)
-			if !ok {
+			words := flagChoices(f)
+			if len(words) == 0 {
 				continue
 			}
-			names := "-l " + c.Name
-			for _, short := range c.Aliases {
+			names := "-l " + f.Names()[0]
+			for _, short := range f.Names()[1:] {
 				names += " -s " + short
 			}
-			fmt.Fprintf(&b, "complete -c k3sedge -n '__fish_seen_subcommand_from %s' -x %s -a '%s'\n", command.Name, names, strings.Join(c.words, " "))
+			fmt.Fprintf(&b, "complete -c k3sedge -n '__fish_seen_subcommand_from %s' -x %s -a '%s'\n", command.Name, names, strings.Join(words, " "))
 		}
 	}
+	fmt.Fprintf(&b, "complete -c k3sedge -n '__fish_seen_subcommand_from explain' -f -a '%s'\n", strings.Join(hardening.ControlIDs(), " "))
 	fmt.Fprintf(&b, "complete -c k3sedge -n '__fish_seen_subcommand_from remove-service' -f -a '(k3sedge remove-service \"\" %s)'\n", completionFlag)
 	return b.String()
 }
@@ -80,24 +82,63 @@ func offers(app *cli.App, words []string) []string {
 		}
 		return names
 	}
-	command := app.Command(words[0])
-	if command == nil {
+	command, ok := resolve(app, words[:last])
+	if !ok {
 		return nil
 	}
 	if f := flagNamed(command.Flags, words[last-1]); f != nil && flagNames(command.Flags)[f.Names()[0]] {
-		c, _ := f.(choice)
-		return c.words
+		if f.Names()[0] == "node" {
+			return nodesIn(fileIn(command.Flags, words))
+		}
+		return flagChoices(f)
 	}
 	if strings.HasPrefix(words[last], "-") {
 		return flagWords(command.Flags)
 	}
-	switch command.Name {
+	return command.arguments(words)
+}
+
+// arguments are the words that may stand where an argument is typed.
+func (r resolved) arguments(words []string) []string {
+	switch r.name {
 	case "completion":
 		return []string{"bash", "zsh", "fish"}
 	case "remove-service":
-		return servicesBeside(fileIn(command.Flags, words))
+		return servicesBeside(fileIn(r.Flags, words))
+	case "harden explain":
+		return hardening.ControlIDs()
+	}
+	var names []string
+	if r.at == len(words)-1 { // nothing but names so far
+		for _, c := range r.Subcommands {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// flagChoices are the words of a flag that has some.
+func flagChoices(f cli.Flag) []string {
+	switch f := f.(type) {
+	case choice:
+		return f.words
+	case choices:
+		return f.words
 	}
 	return nil
+}
+
+// nodesIn are the nodes of a file without fault.
+func nodesIn(file string) []string {
+	project, err := inventory.Load(file)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, n := range project.Cluster.Nodes {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // flagNamed is the flag that is typed as word, or nil.

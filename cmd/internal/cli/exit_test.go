@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -18,6 +19,7 @@ func testStreams(out, errs io.Writer) Streams {
 	return Streams{
 		In: strings.NewReader(""), Out: out, Err: errs,
 		Getenv: func(string) (string, bool) { return "", false },
+		Now:    func() time.Time { return time.Date(2026, 11, 30, 1, 5, 0, 0, time.UTC) },
 		Width:  func() int { return 0 },
 	}
 }

@@ -42,6 +42,17 @@ func choiceFlag(name, usage string, words ...string) choice {
 	}, words}
 }
 
+// choices is a flag that may be given more than once, with words that are
+// known. Several words may also stand in one, with commas between them.
+type choices struct {
+	*cli.StringSliceFlag
+	words []string
+}
+
+func choicesFlag(name, usage string, words ...string) choices {
+	return choices{&cli.StringSliceFlag{Name: name, Usage: usage}, words}
+}
+
 // switchFlag is off unless it is given.
 func switchFlag(name, usage string) *cli.BoolFlag {
 	return &cli.BoolFlag{Name: name, Usage: usage, DisableDefaultText: true}

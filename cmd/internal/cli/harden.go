@@ -2,53 +2,94 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"strings"
-	"sync"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/hardening/report"
 	"github.com/k3sedge/k3sedge/provision/converge"
-	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 // hardenOptions are the flags of `k3sedge harden`.
 type hardenOptions struct {
-	file, output, format, failOn string
-	check                        bool
+	file, output string
+	check        bool
+	target       targetOptions
+	// The others are of --check only.
+	formats          []string
+	failOn           string
+	reports, earlier string
+	fleet            fleet
 }
 
 func newHardenCommand(s Streams) *cli.Command {
-	return command(cli.Command{
+	c := command(cli.Command{
 		Name: "harden", Usage: "mend what drifted, or with --check only look",
 		Description: `Without --check: brings every node back to its policy in one transaction a node,
 which the node itself takes back unless a new login proves it.
-With --check: looks, and writes nothing but the node agent's file.`,
-		Flags: []cli.Flag{
-			fileFlag(), outputFlag("`FORMAT` of progress and result"),
-			switchFlag("check", "look only; exit code 3 with findings, 4 if something could not be looked at"),
-			choiceFlag("format", "`FORMAT` of the findings of --check", "text", "json"),
-			choiceFlag("fail-on", "the least `SEVERITY` of a finding that makes --check exit with 3", "low", "medium", "high", "critical"),
-		},
+With --check: looks, and writes nothing but the node agent's file. Findings that are
+waived in k3sedge.yaml do not count; every report lists the waivers.
+ID stands for a control, a group of them such as SSH, or a pattern such as FW-0*.
+
+` + report.Formula,
+		Flags:       hardenFlags(),
+		Subcommands: []*cli.Command{newControlsCommand(s), newExplainCommand(s)},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			o := hardenOptions{file: c.String("file"), output: c.String("output"), format: c.String("format"), failOn: c.String("fail-on"), check: c.Bool("check")}
+			o := hardenOptionsOf(c)
+			if err := o.target.check(); err != nil {
+				return err
+			}
 			if o.check {
 				return runCheck(c.Context, s, o)
 			}
-			if c.IsSet("format") || c.IsSet("fail-on") {
-				return usagef("add --check, or use --output", "--format and --fail-on are for harden --check")
+			if name := firstSet(c, "format", "fail-on", "report", "baseline", "deep", "parallel", "timeout"); name != "" {
+				return usagef("add --check, or use --output", "--%s is for harden --check", name)
 			}
 			return runHarden(c.Context, s, o)
 		},
 	}, "", `k3sedge harden --check
-k3sedge harden --check --format json --fail-on high
-k3sedge harden`)
+k3sedge harden --check --fail-on high --report reports
+k3sedge harden --check --format json > before.json
+k3sedge harden --check --baseline before.json
+k3sedge harden --only SSH --node edge-1
+k3sedge harden explain SSH-01`)
+	return c
+}
+
+func hardenFlags() []cli.Flag {
+	return append([]cli.Flag{
+		fileFlag(), outputFlag("`FORMAT` of progress and result"),
+		switchFlag("check", "look only; exit code 3 with findings, 4 if something could not be looked at"),
+		choicesFlag("format", "`FORMAT` of the report of --check: text, json, sarif, junit or html; several need --report (default: text)", report.Formats()...),
+		&cli.StringFlag{Name: "report", Usage: "write the report of --check into `DIR`, in all formats or those of --format"},
+		&cli.StringFlag{Name: "baseline", Usage: "show and count only what is new since the JSON report in `PATH`"},
+		choiceFlag("fail-on", "the least `SEVERITY` of a finding that makes --check exit with 3", "low", "medium", "high", "critical"),
+		switchFlag("deep", "look through the whole filesystem too, which takes longer"),
+		&cli.IntFlag{Name: "parallel", Value: defaultParallel, Usage: "look at `N` nodes at the same time"},
+		&cli.DurationFlag{Name: "timeout", Value: defaultTimeout, DefaultText: "30s", Usage: "how long one node may take to answer, a `DURATION` such as 1m"},
+	}, targetFlags()...)
+}
+
+func hardenOptionsOf(c *cli.Context) hardenOptions {
+	return hardenOptions{
+		file: c.String("file"), output: c.String("output"), check: c.Bool("check"), target: targetOf(c),
+		formats: c.StringSlice("format"), failOn: c.String("fail-on"), reports: c.String("report"), earlier: c.String("baseline"),
+		fleet: fleet{parallel: c.Int("parallel"), timeout: c.Duration("timeout"), show: true},
+	}
+}
+
+// firstSet is the first of the flags that was given, or "".
+func firstSet(c *cli.Context, names ...string) string {
+	for _, name := range names {
+		if c.IsSet(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
@@ -59,45 +100,30 @@ func runHarden(ctx context.Context, s Streams, o hardenOptions) error {
 		return err
 	}
 	defer st.close()
-	report, err := openReport(s, o.output, st.dir)
+	if err := st.aim(o.target); err != nil {
+		return err
+	}
+	run, err := openReport(s, o.output, st.dir)
 	if err != nil {
 		return err
 	}
-	_, err = converge.Run(ctx, stop, report, hardenStage(st))
-	report.close()
+	_, err = converge.Run(ctx, stop, run, hardenStage(st))
+	run.close()
 	if err != nil {
-		return halted{err, report.standing(), "k3sedge harden"}
+		return halted{err, run.standing(), "k3sedge harden"}
 	}
-	p, errs := st.prove(ctx, report.times())
+	p, errs := st.prove(ctx, run.times())
 	return st.printProof(o.output, p, errs)
-}
-
-// audited is what an audit of one node came to.
-type audited struct {
-	hardening.Report
-	Err error
-}
-
-// audit looks at all nodes at the same time; the order is the file's.
-func (st *site) audit(ctx context.Context) []audited {
-	nodes := st.project.Cluster.Nodes
-	out := make([]audited, len(nodes))
-	var wg sync.WaitGroup
-	for i, n := range nodes {
-		wg.Go(func() {
-			r, err := hardening.Audit(ctx, st.guests[n.Name], st.policies[n.Name])
-			r.Node = n.Name
-			out[i] = audited{r, err}
-		})
-	}
-	wg.Wait()
-	return out
 }
 
 func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 	severity, err := hardening.ParseSeverity(o.failOn)
 	if err != nil {
 		return usagef("--fail-on takes low, medium, high or critical", "%w", err)
+	}
+	out, err := o.outlet()
+	if err != nil {
+		return err
 	}
 	ctx, release := untilInterrupted(ctx)
 	defer release()
@@ -106,87 +132,27 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 		return couldNotLook{err}
 	}
 	defer st.close()
-	audits := st.audit(ctx)
-	if ctx.Err() != nil {
-		return couldNotLook{context.Cause(ctx)} // once, and no advice on each node
-	}
-	write := writeAuditText
-	if o.format == "json" || o.output == "json" {
-		write = writeAuditJSON
-	}
-	if err := write(s, audits); err != nil {
+	if err := st.aim(o.target); err != nil {
 		return err
 	}
-	return auditOutcome(s, audits, severity)
+	audits := st.audit(ctx, o.fleet)
+	if ctx.Err() != nil && !anySeen(audits) {
+		return couldNotLook{context.Cause(ctx)} // once, and no advice on each node
+	}
+	document := st.document(audits, o.target)
+	if out.earlier != nil {
+		document = document.Against(*out.earlier)
+	}
+	if err := out.write(s, document); err != nil {
+		return err
+	}
+	return auditOutcome(s, audits, document, severity)
 }
 
-// auditOutcome turns the reports into the exit code. A finding outweighs a gap.
-func auditOutcome(s Streams, audits []audited, severity hardening.Severity) error {
-	code := exitOK
-	var blind []error
-	for _, a := range audits {
-		switch {
-		case a.Err != nil:
-			blind = append(blind, &converge.StepError{Subject: a.Node, Err: hinted(a)})
-			code = max(code, exitUnknown)
-		case len(a.With(hardening.Unknown)) > 0:
-			code = max(code, exitUnknown)
-		}
-	}
-	printError(s.Err, errors.Join(blind...))
-	for _, a := range audits {
-		if a.FailsAt(severity) {
-			code = exitFindings
-		}
-	}
-	if code == exitOK {
-		return nil
-	}
-	return outcome(code)
-}
-
-// hinted is why a node could not be looked at, with what to try where nobody
-// nearer to the cause has said so.
-func hinted(a audited) error {
-	if hintOf(a.Err) != "" {
-		return a.Err
-	}
-	return machine.WithHint(a.Err, "see whether you can log in to %s by hand and use sudo there, then run it again", a.Node)
-}
-
-func writeAuditText(s Streams, audits []audited) error {
-	var b strings.Builder
-	for _, a := range audits {
-		if a.Err != nil {
-			continue // told with the outcome
-		}
-		if err := hardening.WriteText(&b, a.Report); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprint(s.Out, b.String())
-	return err
-}
-
-// auditJSON is the document of `harden --check --format json`.
-type auditJSON struct {
-	Nodes []any `json:"nodes"`
-}
-
-func writeAuditJSON(s Streams, audits []audited) error {
-	doc := auditJSON{Nodes: []any{}}
-	for _, a := range audits {
-		if a.Err != nil {
-			doc.Nodes = append(doc.Nodes, struct {
-				Node  string `json:"node"`
-				Error string `json:"error"`
-				Hint  string `json:"hint,omitempty"`
-			}{a.Node, a.Err.Error(), hintOf(hinted(a))})
-			continue
-		}
-		doc.Nodes = append(doc.Nodes, a.Report)
-	}
-	enc := json.NewEncoder(s.Out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
-}
+// Defaults of a look at many nodes. A node answers in a fraction of a second,
+// mostly spent waiting, so that many can be asked at once; half a minute is
+// what a machine under load needs.
+const (
+	defaultParallel = 16
+	defaultTimeout  = 30 * time.Second
+)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/k3sedge/k3sedge/hardening"
@@ -35,7 +36,7 @@ type nodeProof struct {
 
 // prove audits every node once more, from outside of the steps that changed it.
 func (st *site) prove(ctx context.Context, stages []stageTime) (proof, []error) {
-	p, errs := newProof(st.project.Cluster.Nodes, st.audit(ctx))
+	p, errs := newProof(st.chosen, st.audit(ctx, fleet{parallel: len(st.chosen)}))
 	p.Stages = stages
 	return p, errs
 }
@@ -95,6 +96,24 @@ func newProof(nodes []inventory.Node, audits []audited) (p proof, errs []error) 
 	return p, errs
 }
 
+// controls are the counts in words. What is left open on a node that holds is
+// the user's: it was never promised, and it is not kept quiet either.
+func (n nodeProof) controls() string {
+	c := n.Controls
+	words := []string{fmt.Sprintf("%d pass", c.Pass)}
+	left := c.Fail + c.Unknown
+	switch {
+	case !n.Compliant:
+		words = append(words, fmt.Sprintf("%d fail", c.Fail), fmt.Sprintf("%d unknown", c.Unknown))
+	case left > 0:
+		words = append(words, fmt.Sprintf("%d left to you (harden --check)", left))
+	}
+	if c.Waived > 0 {
+		words = append(words, fmt.Sprintf("%d waived", c.Waived))
+	}
+	return strings.Join(append(words, fmt.Sprintf("%d not applicable", c.NotApplicable)), ", ")
+}
+
 func (p proof) writeText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	head, clustered := "", len(p.Nodes) > 0 && p.Nodes[0].K3s != ""
@@ -103,11 +122,11 @@ func (p proof) writeText(w io.Writer) error {
 	}
 	fmt.Fprintln(t, "\nNODE\tROLE\tADDRESS\tCOMPLIANT\tCONTROLS"+head)
 	for _, n := range p.Nodes {
-		word, failed := "yes", ""
+		word := "yes"
 		if !n.Compliant {
-			word, failed = "no", fmt.Sprintf(", %d fail, %d unknown", n.Controls.Fail, n.Controls.Unknown)
+			word = "no"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d pass%s, %d not applicable", n.Name, n.Role, n.Address, word, n.Controls.Pass, failed, n.Controls.NotApplicable)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s", n.Name, n.Role, n.Address, word, n.controls())
 		if clustered {
 			fmt.Fprintf(t, "\t%s\t%s", n.K3s, n.Traefik)
 		}

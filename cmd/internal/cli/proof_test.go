@@ -12,8 +12,8 @@ import (
 	"github.com/k3sedge/k3sedge/inventory"
 )
 
-// report is one control each of the statuses.
-func report(node string, statuses ...hardening.Status) audited {
+// reportOf is one control each of the statuses.
+func reportOf(node string, statuses ...hardening.Status) audited {
 	r := hardening.Report{Node: node}
 	for i, s := range statuses {
 		severity := hardening.Medium
@@ -36,9 +36,14 @@ func testNodes(names ...string) []inventory.Node {
 func TestProofIsATable(t *testing.T) {
 	t.Parallel()
 	blind := audited{Err: errors.New("connection refused")}
-	p, errs := newProof(testNodes("edge-1", "edge-2", "edge-3", "edge-4"), []audited{
-		report("edge-1", hardening.Pass, hardening.Pass, hardening.NotApplicable), report("edge-2", hardening.Pass, hardening.Fail, hardening.Unknown), blind,
-		report("edge-4"), // nothing was asked, so nothing is proven
+	advised := reportOf("edge-5", hardening.Pass, hardening.Fail, hardening.Fail, hardening.Waived)
+	for i := range advised.Findings {
+		advised.Findings[i].Kept = false // only reported, so that it fails no run
+	}
+	p, errs := newProof(testNodes("edge-1", "edge-2", "edge-3", "edge-4", "edge-5"), []audited{
+		reportOf("edge-1", hardening.Pass, hardening.Pass, hardening.NotApplicable), reportOf("edge-2", hardening.Pass, hardening.Fail, hardening.Unknown), blind,
+		reportOf("edge-4"), // nothing was asked, so nothing is proven
+		advised,
 	})
 	p.Stages = []stageTime{{"image", 0.04}, {"machines", 61.26}}
 	var out bytes.Buffer
@@ -51,6 +56,7 @@ edge-1  agent  10.0.0.11  yes        2 pass, 1 not applicable
 edge-2  agent  10.0.0.12  no         1 pass, 1 fail, 1 unknown, 0 not applicable
 edge-3  agent  10.0.0.13  no         0 pass, 0 fail, 0 unknown, 0 not applicable
 edge-4  agent  10.0.0.14  no         0 pass, 0 fail, 0 unknown, 0 not applicable
+edge-5  agent  10.0.0.15  yes        1 pass, 2 left to you (harden --check), 1 waived, 0 not applicable
 
 STAGE     TIME
 image     0.0s
@@ -66,9 +72,9 @@ machines  61.3s
 
 func TestAuditOutcome(t *testing.T) {
 	t.Parallel()
-	good := report("edge-1", hardening.Pass, hardening.NotApplicable)
-	bad := report("edge-2", hardening.Pass, hardening.Fail)
-	half := report("edge-2", hardening.Pass, hardening.Unknown)
+	good := reportOf("edge-1", hardening.Pass, hardening.NotApplicable)
+	bad := reportOf("edge-2", hardening.Pass, hardening.Fail)
+	half := reportOf("edge-2", hardening.Pass, hardening.Unknown)
 	blind := audited{Report: hardening.Report{Node: "edge-2"}, Err: errors.New("boom")}
 	for name, tc := range map[string]struct {
 		audits []audited
@@ -86,7 +92,7 @@ func TestAuditOutcome(t *testing.T) {
 		"nobody there":              {[]audited{good, blind}, hardening.Low, exitUnknown, "hint: see whether you can log in to edge-2 by hand"},
 	} {
 		var errs bytes.Buffer
-		err := auditOutcome(testStreams(nil, &errs), tc.audits, tc.least)
+		err := auditOutcome(testStreams(nil, &errs), tc.audits, (&site{streams: testStreams(nil, nil)}).document(tc.audits, targetOptions{}), tc.least)
 		if codeOf(err) != tc.want || !strings.Contains(errs.String(), tc.says) || (tc.says == "") != (errs.Len() == 0) {
 			t.Errorf("%s: exit %d, want %d; %q", name, codeOf(err), tc.want, errs.String())
 		}

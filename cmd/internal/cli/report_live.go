@@ -113,6 +113,13 @@ func (r *liveReporter) finish(e converge.Event) {
 	r.draw("  " + mark(e.Kind) + " " + describe(e) + "\n")
 }
 
+// forget takes a moving line away without a word.
+func (r *liveReporter) forget(subject, step string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running = slices.DeleteFunc(r.running, func(s liveStep) bool { return s.subject == subject && s.step == step })
+}
+
 func mark(k converge.Kind) string {
 	switch k {
 	case converge.StepChanged, converge.StepHolds:

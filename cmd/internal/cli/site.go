@@ -37,8 +37,9 @@ type site struct {
 	pins     *ssh.Pins
 	guests   map[string]*guest // by node
 	policies map[string]hardening.Policy
-	ranges   []netip.Prefix  // of Cloudflare, where the edge's mode trusts them
-	api      *kubeapi.Client // nil until it is needed
+	chosen   []inventory.Node // those that this run is about: all, unless --node names some
+	ranges   []netip.Prefix   // of Cloudflare, where the edge's mode trusts them
+	api      *kubeapi.Client  // nil until it is needed
 
 	pveMu sync.Mutex
 	pve   *provision.Proxmox // nil until it is needed
@@ -50,6 +51,9 @@ type site struct {
 // those who only look give "", and nothing is written for them.
 func openSite(ctx context.Context, s Streams, file, work string) (*site, error) {
 	project, err := inventory.Load(file)
+	if err == nil {
+		err = project.CheckWaivers(hardening.ControlIDs())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +80,7 @@ func (st *site) prepare(ctx context.Context) error {
 		return err
 	}
 	auth := st.auth(ctx)
+	st.chosen = st.project.Cluster.Nodes
 	for _, n := range st.project.Cluster.Nodes {
 		if err := st.addNode(n, auth); err != nil {
 			return err
@@ -98,6 +103,7 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 		return err
 	}
 	policy.Rescue = st.rescuer(n)
+	policy.Excuse(st.project.Cluster.Waivers, st.streams.Now())
 	st.policies[n.Name] = policy
 	if n.HostKey != "" && len(st.pins.Get(n.Name)) == 0 {
 		if err := st.pin(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {

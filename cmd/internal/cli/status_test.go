@@ -68,7 +68,7 @@ func TestANodeThatIsDownIsUnknownOtherwise(t *testing.T) {
 
 func TestProofOfACluster(t *testing.T) {
 	t.Parallel()
-	p, errs := newProof(testNodes("edge-1", "edge-2"), []audited{report("edge-1", hardening.Pass), report("edge-2", hardening.Pass)})
+	p, errs := newProof(testNodes("edge-1", "edge-2"), []audited{reportOf("edge-1", hardening.Pass), reportOf("edge-2", hardening.Pass)})
 	sick, away := goodState("edge-2"), goodState("edge-1")
 	sick.Traefik = "not ready: pending"
 	away.SSH, away.Traefik = "down", "unknown" // why is told with the audit of the node

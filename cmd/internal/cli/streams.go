@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
@@ -20,6 +21,8 @@ type Streams struct {
 	Err io.Writer // progress, questions, errors
 	// Getenv looks up an environment variable.
 	Getenv func(name string) (string, bool)
+	// Now is the clock by which waivers expire and reports are dated.
+	Now func() time.Time
 	// Width is the width of the terminal behind Err, 0 when it is none.
 	Width func() int
 	// AskSecret reads a line from the terminal without showing it; it is nil
@@ -32,7 +35,7 @@ type Streams struct {
 
 // System returns the streams of this process.
 func System() Streams {
-	s := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.LookupEnv, Width: func() int { return widthOf(os.Stderr) }}
+	s := Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.LookupEnv, Now: time.Now, Width: func() int { return widthOf(os.Stderr) }}
 	terminal := int(os.Stdin.Fd())
 	before, err := terminalState(terminal)
 	if err != nil {

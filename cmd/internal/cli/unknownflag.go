@@ -17,8 +17,8 @@ func knownFlags(app *cli.App, args []string) error {
 		return nil
 	}
 	name, flags, words := "k3sedge", app.Flags, args[1:]
-	if command := app.Command(args[1]); command != nil {
-		name, flags, words = "k3sedge "+command.Name, command.Flags, args[2:]
+	if command, ok := resolve(app, args[1:]); ok {
+		name, flags, words = "k3sedge "+command.name, command.Flags, args[1+command.at:]
 	}
 	takesValue := flagNames(flags)
 	for i := 0; i < len(words) && strings.HasPrefix(words[i], "-") && strings.Trim(words[i], "-") != ""; i++ {

@@ -75,7 +75,7 @@ func planStages(st *site, m machines) ([]converge.Stage, error) {
 
 func hardenStage(st *site) converge.Stage {
 	stage := converge.Stage{Name: "hardening"}
-	for _, n := range st.project.Cluster.Nodes {
+	for _, n := range st.chosen {
 		g := st.guests[n.Name]
 		stage.Tracks = append(stage.Tracks, converge.Bind[hardening.Looker, hardening.Changer](n.Name, g, g, hardening.NewStep(st.policies[n.Name])))
 	}
