@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/hex"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,16 +67,44 @@ func (d *ruleDecoder) lookup(a attributes) ([]Expr, bool) {
 	left, set := joinOperands(operands), d.sets.model(kernelName)
 	if _, has := a[unix.NFTA_LOOKUP_DREG]; has {
 		register := a.u32(unix.NFTA_LOOKUP_DREG)
-		if register == unix.NFT_REG_VERDICT && flags == 0 {
+		switch {
+		case flags != 0:
+			return nil, false
+		case register == unix.NFT_REG_VERDICT:
 			return one("vmap", "left", left, "set", set), true
 		}
-		return nil, false
+		return d.mapped(register, left, kernelName)
 	}
 	op := "in"
 	if flags != 0 {
 		op = "notin"
 	}
 	return one("lookup", "left", left, "op", op, "set", set), true
+}
+
+// mapped loads the value that a map has for a key: "map SET KEY", whose key
+// has underscores for spaces and + for the dots between its fields. Of joined
+// values only their room is known. A key that the map does not have ends the rule.
+func (d *ruleDecoder) mapped(register uint32, left, kernelName string) ([]Expr, bool) {
+	set := d.sets.sets[kernelName]
+	key := strings.ReplaceAll(strings.ReplaceAll(left, " . ", "+"), " ", "_")
+	name := d.sets.model(kernelName)
+	text, found := "map "+name+" "+key, one("lookup", "left", left, "op", "in", "set", name)
+	if set.data != nil {
+		_, ok := d.load(register, text, *set.data)
+		return found, ok
+	}
+	at, ok := word(register)
+	if !ok || set.dataLen == 0 {
+		return nil, false
+	}
+	for words := padded(set.dataLen) / 4; words > 0; words-- {
+		if !d.regs.put(uint32(unix.NFT_REG32_00+at), operand{text: "? " + text, shape: shape{size: 4}}) {
+			return nil, false
+		}
+		at++
+	}
+	return found, true
 }
 
 func (d *ruleDecoder) immediate(a attributes) ([]Expr, bool) {

@@ -1,12 +1,12 @@
 package firewall
 
 import (
-	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
-// Verdict is what becomes of a packet, as far as one table decides.
+// Verdict is what becomes of a packet.
 type Verdict string
 
 // The verdicts. Unknown is never a pass, whichever way a control asks.
@@ -18,14 +18,18 @@ const (
 
 // Decision is a verdict and where it comes from.
 type Decision struct {
-	Verdict Verdict
-	Chain   string // that decided
-	Rule    int    // its index in Chain.Rules, -1 for the chain's policy or no rule at all
-	Text    string // the rule, short
-	Why     string
+	Verdict Verdict `json:"verdict"`
+	Table   string  `json:"table,omitempty"` // that decided, as "family name"
+	Hook    string  `json:"hook,omitempty"`
+	Chain   string  `json:"chain,omitempty"`
+	Rule    int     `json:"rule"`           // its index in Chain.Rules, -1 for the chain's policy or no rule at all
+	Text    string  `json:"text,omitempty"` // the rule, short
+	Why     string  `json:"why"`
 	// Limited says of an accepted packet that a rate limit let it pass:
 	// more of its kind are dropped.
-	Limited bool
+	Limited bool `json:"limited,omitempty"`
+	// To is where an accepted packet arrives, if rules sent it elsewhere than it asked for.
+	To string `json:"to,omitempty"`
 }
 
 func unknown(format string, args ...any) Decision {
@@ -33,104 +37,70 @@ func unknown(format string, args ...any) Decision {
 }
 
 const (
-	maxRuns  = 512   // of one packet through the table
-	maxSteps = 20000 // rules, in all runs together
-	maxDepth = 16    // jumps in jumps, as in the kernel
+	maxRuns  = 512    // of one packet through the rules
+	maxSteps = 100000 // rules, in all runs together
+	maxDepth = 16     // jumps in jumps, as in the kernel
 )
 
-// Decide judges what the table does with a packet from outside: through the
-// chains of prerouting, then of input if it is for this host, else of forward.
+// Decide judges what this table alone does with a packet: through the chains
+// of prerouting, then of input if it is for this host, else of forward.
 //
-// Only this table is asked: another one may still drop what it accepts, but
-// none can save what it drops. Where the table has no chain at the last hook,
-// nothing is decided, and the verdict is Unknown.
-//
-// A condition that the packet does not settle, such as a packet mark, is tried
-// both ways; if that changes the verdict, it is Unknown. A rate limit lets the
-// lone packet pass: if it is accepted then, and dropped beyond the limit, it is
-// Accepted and Limited. A limit the other way round is Unknown, because a
-// flood gets in.
+// Another table may still drop what this one accepts, but none can save what
+// it drops. Where the table has no chain at the last hook, nothing is decided,
+// and the verdict is Unknown. Ruleset.Judge asks all tables.
 func (t *Table) Decide(p Packet) Decision {
-	if t == nil {
+	switch {
+	case t == nil:
 		return unknown("there is no table")
-	}
-	if t.Dormant {
+	case t.Dormant:
 		return unknown("table %s %s is dormant: the kernel does not ask it", t.Family, t.Name)
-	}
-	if err := p.check(); err != nil {
-		return unknown("%s", err)
-	}
-	if !t.sees(p) {
+	case p.check() == nil && !sees(t.Family, p.Src.Is4()):
 		return unknown("table of family %s does not see the packet", t.Family)
 	}
-	path, err := t.path(p)
-	if err != nil {
-		return unknown("%s", err)
-	}
-	steps := 0
-	return explore(func(answers []bool) *run {
-		r := &run{table: t, packet: p, answers: answers, steps: &steps}
-		r.decision = r.walk(path)
-		return r
-	})
+	judge := (&Ruleset{Tables: []*Table{t}}).Judge(nil)
+	judge.lone = t
+	return judge.Decide(p)
 }
 
-func (t *Table) sees(p Packet) bool {
-	switch t.Family {
-	case "inet":
+// sees tells whether tables of a family are asked about a packet on its way
+// through this host.
+func sees(family string, four bool) bool {
+	switch family {
+	case "inet", "netdev":
 		return true
 	case "ip":
-		return p.Src.Is4()
+		return four
 	case "ip6":
-		return p.Src.Is6()
+		return !four
 	}
 	return false
 }
 
-// path is the base chains that the packet meets, in order.
-func (t *Table) path(p Packet) ([]*Chain, error) {
-	hooks := []string{"prerouting", "forward"}
-	if p.toHost() {
-		hooks = []string{"prerouting", "input"}
+// Decide judges what becomes of a packet.
+//
+// A condition that the packet does not settle, such as the content of an
+// ipset, is tried both ways; if that changes the verdict, it is Unknown. A rate
+// limit lets the lone packet pass: if it is accepted then, and dropped beyond
+// the limit, it is Accepted and Limited. A limit the other way round is
+// Unknown, because a flood gets in.
+func (j *Judge) Decide(p Packet) Decision {
+	if err := p.check(); err != nil {
+		return unknown("%s", err)
 	}
-	var path []*Chain
-	last := 0
-	for at, hook := range hooks {
-		chains, err := t.chainsAt(hook)
-		if err != nil {
-			return nil, err
-		}
-		if at == len(hooks)-1 {
-			last = len(chains)
-		}
-		path = append(path, chains...)
-	}
-	if last > 0 {
-		return path, nil
-	}
-	// A drop before routing would still count; without one nothing decides.
-	return append(path, nil), nil
+	steps := 0
+	return explore(func(answers []answer) *run {
+		r := newRun(j, p, answers, &steps)
+		r.decision = r.walk()
+		return r
+	})
 }
 
-func (t *Table) chainsAt(hook string) ([]*Chain, error) {
-	var chains []*Chain
-	for i := range t.Chains {
-		chain := &t.Chains[i]
-		switch chain.Hook {
-		case hook:
-			chains = append(chains, chain)
-		case "", "prerouting", "input", "forward", "output", "postrouting":
-		default:
-			return nil, fmt.Errorf("chain %s stands at hook %s, which is not modelled", chain.Name, chain.Hook)
-		}
-	}
-	slices.SortStableFunc(chains, func(a, b *Chain) int { return cmp.Compare(a.Priority, b.Priority) })
-	return chains, nil
-}
+// answer is the choice that was made where there were several.
+type answer struct{ choice, of int }
 
 // explore runs the packet once for every way in which the open conditions can
 // turn out, and sums up.
-func explore(through func(answers []bool) *run) Decision {
+func explore(through func(answers []answer) *run) Decision {
 	lone := through(nil)
 	all := []*run{lone}
 	for answers := nextAnswers(lone.answers); answers != nil; {
@@ -144,11 +114,11 @@ func explore(through func(answers []bool) *run) Decision {
 	return sumUp(all)
 }
 
-// nextAnswers counts on: the last answer that was the first choice becomes the other one.
-func nextAnswers(answers []bool) []bool {
+// nextAnswers counts on: the last answer that has a choice left takes it.
+func nextAnswers(answers []answer) []answer {
 	for i := len(answers) - 1; i >= 0; i-- {
-		if answers[i] {
-			return append(slices.Clone(answers[:i]), false)
+		if last := answers[i]; last.choice+1 < last.of {
+			return append(slices.Clone(answers[:i]), answer{last.choice + 1, last.of})
 		}
 	}
 	return nil
@@ -167,6 +137,9 @@ func sumUp(all []*run) Decision {
 		if doubt == "" {
 			doubt = r.doubt
 		}
+		if r.decision.To != lone.To {
+			lone.To = "one of several"
+		}
 	}
 	switch {
 	case len(verdicts) == 1:
@@ -178,4 +151,19 @@ func sumUp(all []*run) Decision {
 		return lone
 	}
 	return unknown("a rate limit drops the lone packet and lets more of its kind pass")
+}
+
+// destination is where the packet has been sent, for people.
+func (v *view) destination() string {
+	switch {
+	case !v.settledDst, !v.toDst && !v.perhaps:
+		return ""
+	case v.dstLost && v.Local:
+		return fmt.Sprintf("this host's port %d", v.DstPort)
+	case v.dstLost:
+		return "one of several addresses"
+	case v.portLost:
+		return v.Dst.String() + ", one of several ports"
+	}
+	return netip.AddrPortFrom(v.Dst, v.DstPort).String()
 }

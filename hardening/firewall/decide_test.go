@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -133,7 +134,8 @@ func TestDecideTraps(t *testing.T) {
 		"dormant":                               {&Table{Family: "inet", Dormant: true, Chains: []Chain{inputChain("drop")}}, Unknown},
 		"family that sees no IP":                {&Table{Family: "bridge", Chains: []Chain{inputChain("drop")}}, Unknown},
 		"family of IPv6":                        {&Table{Family: "ip6", Chains: []Chain{inputChain("drop")}}, Unknown},
-		"ingress":                               {tableOf(inputChain("drop"), Chain{Name: "i", Hook: "ingress", Policy: "accept"}), Unknown},
+		"ingress":                               {tableOf(inputChain("accept"), Chain{Name: "i", Hook: "ingress", Policy: "drop"}), Dropped},
+		"a hook of the future":                  {tableOf(inputChain("drop"), Chain{Name: "i", Hook: "hook 9", Policy: "accept"}), Unknown},
 		"not understood":                        {tableOf(inputChain("drop", do(strange, verdict("accept")))), Unknown},
 		"not understood, after a decision":      {tableOf(inputChain("drop", do(dport, verdict("drop")), do(strange))), Dropped},
 		"open condition, same end":              {tableOf(inputChain("drop", do(mark, verdict("drop")))), Dropped},
@@ -155,7 +157,7 @@ func TestDecideTraps(t *testing.T) {
 		"comparison that is no comparison":      {tableOf(inputChain("drop", do(expression("cmp", "left", "meta l4proto", "op", "is", "right", "06"), verdict("accept")))), Unknown},
 		"comparison with no data":               {tableOf(inputChain("drop", do(expression("cmp", "left", "meta l4proto", "op", "eq"), verdict("accept")))), Unknown},
 		"map that is not there":                 {tableOf(inputChain("drop", do(expression("vmap", "left", "meta l4proto", "set", "m")))), Unknown},
-		"untracked by our own rule":             {tableOf(inputChain("drop", do(expression("notrack")))), Unknown},
+		"untracked by our own rule":             {tableOf(inputChain("drop", do(expression("notrack")))), Dropped},
 		"rejected":                              {tableOf(inputChain("accept", do(expression("reject")))), Dropped},
 		"open conditions without a verdict end": {tableOf(inputChain("drop", do(mark, expression("counter")))), Dropped},
 	} {
@@ -189,8 +191,9 @@ func TestDecideRefusesImpossiblePackets(t *testing.T) {
 func TestDecideGivesUp(t *testing.T) {
 	t.Parallel()
 	var rules []Rule
-	for range 60 {
-		rules = append(rules, do(expression("cmp", "left", "meta mark", "op", "eq", "right", "00000001"), verdict("jump", "x")))
+	for i := range 60 {
+		mark := fmt.Sprintf("%08x", i)
+		rules = append(rules, do(expression("cmp", "left", "meta mark", "op", "eq", "right", mark), verdict("jump", "x")))
 	}
 	table := tableOf(inputChain("drop", rules...), Chain{Name: "x", Rules: []Rule{do(expression("counter"))}})
 	if got := table.Decide(packetTo("10.9.0.2", "tcp", 22)); got.Verdict != Unknown {

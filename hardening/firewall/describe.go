@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -28,12 +29,28 @@ func describeExpr(expr Expr, t *Table) string {
 		return strings.Join(nonEmpty(name, negation(args["op"]), rangeText(kind, args["first"], args["last"])), " ")
 	case "lookup", "vmap":
 		return describeLookup(expr, t)
-	case "verdict":
-		return strings.Join(nonEmpty(args["verdict"], args["chain"]), " ")
 	case "limit":
 		return describeLimit(args)
+	case "ports":
+		return describePorts(args)
+	case "match":
+		return strings.Join(nonEmpty("match", args["name"]), " ")
+	}
+	return describeStatement(expr)
+}
+
+// describeStatement is what a rule does, not what it asks.
+func describeStatement(expr Expr) string {
+	args := expr.Args
+	switch expr.Kind {
+	case "verdict":
+		return strings.Join(nonEmpty(args["verdict"], args["chain"]), " ")
 	case "log":
 		return describeLog(args)
+	case "note":
+		return strings.Join(nonEmpty(args["name"], quoted(args["text"])), " ")
+	case "dnat", "snat", "redirect", "masquerade":
+		return describeNAT(expr)
 	case "reject":
 		return fmt.Sprintf("reject type %s code %s", args["type"], args["code"])
 	case "set":
@@ -42,6 +59,54 @@ func describeExpr(expr Expr, t *Table) string {
 		return fmt.Sprintf("(not understood: %s %s)", args["name"], args["raw"])
 	}
 	return expr.Kind
+}
+
+func quoted(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strconv.Quote(text)
+}
+
+func describePorts(args map[string]string) string {
+	var list []string
+	for entry := range strings.SplitSeq(args["list"], ",") {
+		first, last, _ := strings.Cut(entry, "-")
+		list = append(list, rangeText("inet_service", first, last))
+	}
+	side := map[string]string{"source": "sport", "destination": "dport"}[args["sides"]]
+	if side == "" {
+		side = "port"
+	}
+	return strings.Join(nonEmpty(side, negation(args["op"]), "{ "+strings.Join(list, ", ")+" }"), " ")
+}
+
+// describeNAT says to where a packet's address is translated.
+func describeNAT(expr Expr) string {
+	value := func(name, kind string) string {
+		first, last := expr.Args[name], expr.Args[name+"Last"]
+		text, constant := strings.CutPrefix(first, "imm ")
+		switch {
+		case first == "":
+			return ""
+		case !constant:
+			return first
+		case last == "":
+			return valueText(kind, text)
+		}
+		return rangeText(kind, text, strings.TrimPrefix(last, "imm "))
+	}
+	addr, port := value("addr", "ipv6_addr"), value("port", "inet_service")
+	if strings.Contains(addr, ":") && port != "" {
+		addr = "[" + addr + "]"
+	}
+	if port != "" {
+		addr += ":" + port
+	}
+	if addr == "" {
+		return expr.Kind
+	}
+	return expr.Kind + " to " + addr
 }
 
 func nonEmpty(words ...string) []string {

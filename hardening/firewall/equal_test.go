@@ -8,11 +8,13 @@ import (
 
 func chainOf(t *testing.T, table *Table, name string) *Chain {
 	t.Helper()
-	chain := table.chain(name)
-	if chain == nil {
-		t.Fatalf("no chain %s", name)
+	for i := range table.Chains {
+		if table.Chains[i].Name == name {
+			return &table.Chains[i]
+		}
 	}
-	return chain
+	t.Fatalf("no chain %s", name)
+	return nil
 }
 
 func TestEqualToItself(t *testing.T) {

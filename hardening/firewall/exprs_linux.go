@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,6 +65,21 @@ func (d *ruleDecoder) known(name string, a attributes) ([]Expr, bool) {
 	case "lookup":
 		return d.lookup(a)
 	}
+	return d.other(name, a)
+}
+
+// other is what neither asks about a packet nor decides about it.
+func (d *ruleDecoder) other(name string, a attributes) ([]Expr, bool) {
+	switch name {
+	case "numgen":
+		return d.load(a.u32(unix.NFTA_NG_DREG), "? numgen", shape{4, true})
+	case "nat", "masq", "redir":
+		return d.nat(name, a)
+	case "match":
+		return match(a, d.sets.six())
+	case "target":
+		return target(a, d.sets.six())
+	}
 	return statement(name, a)
 }
 
@@ -88,13 +104,20 @@ func (d *ruleDecoder) write(what string, register uint32, s shape) ([]Expr, bool
 	if !ok {
 		return nil, false
 	}
+	if s.host && len(operands) == 1 && strings.HasPrefix(operands[0].text, "imm ") {
+		data := unhex(strings.TrimPrefix(operands[0].text, "imm "))
+		return one("set", "what", what, "value", "imm "+hexOfShapes(data, []shape{s})), true
+	}
 	return one("set", "what", what, "value", joinOperands(operands)), true
 }
 
 func (d *ruleDecoder) ct(a attributes) ([]Expr, bool) {
 	key, ok := nameOf(ctKeys(), a.u32(unix.NFTA_CT_KEY))
-	if !ok || !a.only(unix.NFTA_CT_KEY, unix.NFTA_CT_DREG, unix.NFTA_CT_DIRECTION) {
+	if !ok || !a.only(unix.NFTA_CT_KEY, unix.NFTA_CT_DREG, unix.NFTA_CT_DIRECTION, unix.NFTA_CT_SREG) {
 		return nil, false
+	}
+	if _, writes := a[unix.NFTA_CT_SREG]; writes {
+		return d.write("ct "+key, a.u32(unix.NFTA_CT_SREG), ctShape(key))
 	}
 	text := "ct " + key
 	if _, has := a[unix.NFTA_CT_DIRECTION]; has {

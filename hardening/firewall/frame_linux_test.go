@@ -55,12 +55,14 @@ func (p probe) segment() []byte {
 	case "tcp":
 		data, at = make([]byte, 20), 16
 		data[12] = 5 << 4
+		binary.BigEndian.PutUint16(data[4:], p.tag) // the sequence number: nobody translates it
 		if !p.noFlags {
 			data[13] = p.tcpFlags()
 		}
 	case "udp":
 		data, at = make([]byte, 12), 6
 		binary.BigEndian.PutUint16(data[4:], uint16(len(data)))
+		binary.BigEndian.PutUint16(data[8:], p.tag)
 	default:
 		data = make([]byte, 32)
 		data[0] = p.ICMPType

@@ -35,18 +35,20 @@ func unhex(text string) []byte {
 	return data
 }
 
+// loopbackIndex is the index of lo in every network namespace.
+const loopbackIndex = "00000001"
+
 // matchCmp judges a comparison. lo's index is the one that is known of an
 // interface, so "is it lo" has an answer for every name.
-func (p Packet) matchCmp(args map[string]string) truth {
+func (v *view) matchCmp(args map[string]string) truth {
 	left, op, right := args["left"], args["op"], unhex(args["right"])
-	name, isIndex := map[string]string{"meta iif": p.Iif, "meta oif": p.Oif}[left]
-	if isIndex && name != "" && args["right"] == loopbackIndex && (op == "eq" || op == "neq") {
-		return truthOf((name == "lo") == (op == "eq"))
+	if args["right"] == loopbackIndex && v.notLoopback(left) && (op == "eq" || op == "neq") {
+		return truthOf(op == "neq")
 	}
 	if strings.Contains(left, " . ") || len(right) == 0 {
 		return maybe
 	}
-	return p.operand(left).compare(op, right)
+	return v.operand(left).compare(op, right)
 }
 
 func (b bits) compare(op string, right []byte) truth {
@@ -109,11 +111,11 @@ func (b bits) within(first, last []byte) truth {
 	return maybe
 }
 
-func (p Packet) matchRange(args map[string]string) truth {
+func (v *view) matchRange(args map[string]string) truth {
 	if strings.Contains(args["left"], " . ") {
 		return maybe
 	}
-	inside := p.operand(args["left"]).within(unhex(args["first"]), unhex(args["last"]))
+	inside := v.operand(args["left"]).within(unhex(args["first"]), unhex(args["last"]))
 	switch args["op"] {
 	case "eq":
 		return inside
@@ -124,10 +126,10 @@ func (p Packet) matchRange(args map[string]string) truth {
 }
 
 // fields are the values of a joined left side.
-func (p Packet) fields(left string) []bits {
+func (v *view) fields(left string) []bits {
 	var fields []bits
 	for text := range strings.SplitSeq(left, " . ") {
-		fields = append(fields, p.operand(text))
+		fields = append(fields, v.operand(text))
 	}
 	return fields
 }
@@ -180,4 +182,39 @@ func (e Element) hit(key []bits) truth {
 		return maybe
 	}
 	return all
+}
+
+// candidates are the elements that a key may hit. Where one of them is hit for
+// sure, it is the only one; sure says that at least one is.
+func (s Set) candidates(key []bits) (found []Element, sure bool) {
+	element, hit := s.find(key)
+	switch hit {
+	case no:
+		return nil, false
+	case yes:
+		return []Element{element}, true
+	}
+	for _, element := range s.Elements {
+		if element.First == "*" || element.hit(key) != no {
+			found = append(found, element)
+		}
+	}
+	return found, false
+}
+
+// matchPorts judges iptables' list of ports: of the source, of the
+// destination, or of either.
+func (v *view) matchPorts(args map[string]string) truth {
+	found := no
+	for _, side := range strings.Fields(args["sides"]) {
+		port := v.payload("transport", map[string]string{"source": "0", "destination": "2"}[side], "2")
+		for entry := range strings.SplitSeq(args["list"], ",") {
+			first, last, _ := strings.Cut(entry, "-")
+			found = max(found, port.within(unhex(first), unhex(last)))
+		}
+	}
+	if args["op"] == "neq" {
+		return found.not()
+	}
+	return found
 }

@@ -19,7 +19,9 @@ type Chain struct {
 	Hook     string `json:"hook"`     // input, forward, prerouting …
 	Priority int    `json:"priority"` // lower runs earlier
 	Policy   string `json:"policy"`   // accept, drop
-	Rules    []Rule `json:"rules"`
+	// Devices are the interfaces at which a chain of ingress or egress stands.
+	Devices []string `json:"devices,omitempty"`
+	Rules   []Rule   `json:"rules"`
 }
 
 // Rule is one rule. Counters' values are left out: they are not configuration.

@@ -125,7 +125,30 @@ func generation() (uint32, error) {
 	return answers[0].u32(unix.NFTA_GEN_ID), nil
 }
 
+// dumpAll asks for all objects of a kind, whosever they are.
+func dumpAll(message uint16) ([]object, error) {
+	return askObjects(message, netlink.Dump, []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0})
+}
+
 func ask(message uint16, flags netlink.HeaderFlags, data []byte) ([]attributes, error) {
+	objects, err := askObjects(message, flags, data)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]attributes, 0, len(objects))
+	for _, o := range objects {
+		list = append(list, o.attributes)
+	}
+	return list, nil
+}
+
+// object is one answer of the kernel.
+type object struct {
+	family byte
+	attributes
+}
+
+func askObjects(message uint16, flags netlink.HeaderFlags, data []byte) ([]object, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink: %w", err)
@@ -141,7 +164,7 @@ func ask(message uint16, flags netlink.HeaderFlags, data []byte) ([]attributes, 
 	if err != nil {
 		return nil, fmt.Errorf("read nftables: %w", err)
 	}
-	objects := make([]attributes, 0, len(replies))
+	objects := make([]object, 0, len(replies))
 	for _, reply := range replies {
 		if len(reply.Data) < nfgenmsgLen {
 			return nil, fmt.Errorf("read nftables: message of %d bytes", len(reply.Data))
@@ -150,7 +173,7 @@ func ask(message uint16, flags netlink.HeaderFlags, data []byte) ([]attributes, 
 		if err != nil {
 			return nil, err
 		}
-		objects = append(objects, attrs)
+		objects = append(objects, object{reply.Data[0], attrs})
 	}
 	return objects, nil
 }

@@ -79,7 +79,7 @@ func unknownExprs(t *Table) []Expr {
 	for _, chain := range t.Chains {
 		for _, rule := range chain.Rules {
 			for _, expr := range rule.Exprs {
-				if expr.Kind == "unknown" {
+				if expr.Kind == "unknown" || strings.Contains(expr.Args["left"], "?") {
 					found = append(found, expr)
 				}
 			}

@@ -6,16 +6,22 @@ import (
 	"strings"
 )
 
-// run is one way of a packet through the table.
+// run is one way of a packet through the rules.
 type run struct {
-	table   *Table
-	packet  Packet
-	answers []bool // to the open conditions so far; true is the first choice
+	judge   *Judge
+	table   *indexed // whose chain is being asked
+	view    view
+	answers []answer // to the open conditions so far; 0 is the first choice
 	asked   int
 	limits  bool   // a rate limit was among them
 	doubt   string // the first one that was not a rate limit
-	steps   *int   // rules so far, in all runs
+	// settled are the answers to conditions that were open, by their text.
+	// They hold until the packet is changed.
+	settled map[string]bool
+	steps   *int // rules so far, in all runs
 
+	judged   bool     // the hook that decides about such packets has a chain
+	trail    []result // where base chains were left by an accept
 	decision Decision
 }
 
@@ -33,42 +39,44 @@ const (
 // result is a flow and the rule that decided it.
 type result struct {
 	flow  flow
+	table *indexed
+	hook  string
 	chain string
 	rule  int
 	why   string
 }
 
-func (r *run) walk(path []*Chain) Decision {
-	var last Decision
-	for _, chain := range path {
-		if chain == nil {
-			return unknown("table %s %s has no chain that decides about such packets", r.table.Family, r.table.Name)
-		}
-		end := r.chain(chain, 0)
-		if end.flow == next || end.flow == leave {
-			end = r.policy(chain)
-		}
-		last = Decision{Chain: end.chain, Rule: end.rule, Why: end.why, Text: r.text(end)}
-		switch end.flow {
-		case accept:
-			last.Verdict = Accepted
-		case drop:
-			last.Verdict = Dropped
-			return last
-		default:
-			last.Verdict = Unknown
-			return last
-		}
+// base asks a base chain.
+func (r *run) base(at placed) result {
+	r.table, r.view.sets = at.table, at.table.sets
+	end := r.chain(at.chain, 0)
+	if end.flow == next || end.flow == leave {
+		end = r.policy(at.chain)
 	}
-	return last
+	end.table, end.hook = at.table, r.view.hook
+	if end.flow == accept {
+		r.trail = append(r.trail, end)
+	}
+	return end
 }
 
-func (r *run) text(end result) string {
-	chain := r.table.chain(end.chain)
-	if chain == nil || end.rule < 0 || end.rule >= len(chain.Rules) {
+func (e result) text() string {
+	if e.table == nil {
 		return ""
 	}
-	return r.table.Describe(chain.Rules[end.rule])
+	chain := e.table.chains[e.chain]
+	if chain == nil || e.rule < 0 || e.rule >= len(chain.Rules) {
+		return ""
+	}
+	return e.table.Describe(chain.Rules[e.rule])
+}
+
+func (e result) decision(verdict Verdict) Decision {
+	d := Decision{Verdict: verdict, Hook: e.hook, Chain: e.chain, Rule: e.rule, Why: e.why, Text: e.text()}
+	if e.table != nil {
+		d.Table = e.table.Family + " " + e.table.Name
+	}
+	return d
 }
 
 func (r *run) policy(chain *Chain) result {
@@ -102,29 +110,49 @@ func (r *run) chain(chain *Chain, depth int) result {
 // rule runs the expressions until one does not match or decides.
 func (r *run) rule(rule Rule, at result, depth int) result {
 	for i, expr := range rule.Exprs {
-		switch expr.Kind {
-		case "counter", "log", "set":
-		case "cmp", "range", "lookup", "limit":
-			if !r.holds(expr, rule.Exprs[i+1:]) {
+		if !decides(expr) {
+			if asks(expr) && !r.holds(expr, rule.Exprs[i+1:]) {
 				return at
 			}
-		case "verdict":
-			if end := r.verdict(expr.Args["verdict"], expr.Args["chain"], at, depth); end.flow != next {
-				return end
-			}
-		case "vmap":
-			end, hit := r.vmap(expr, at, depth)
-			if end.flow != next || !hit {
-				return end
-			}
-		case "reject":
-			return decided(at, drop, "reject")
-		default:
-			return decided(at, lost, fmt.Sprintf("rule %d of chain %s has an expression that is not modelled: %s %s",
-				at.rule+1, at.chain, expr.Kind, expr.Args["name"]))
+			continue
+		}
+		end, goes := r.does(expr, at, depth)
+		if end.flow != next || !goes {
+			return end
 		}
 	}
 	return at
+}
+
+// does is what an expression does to the packet, and whether the rule goes on.
+func (r *run) does(expr Expr, at result, depth int) (end result, goes bool) {
+	switch expr.Kind {
+	case "verdict":
+		return r.verdict(expr.Args["verdict"], expr.Args["chain"], at, depth), true
+	case "vmap":
+		return r.vmap(expr, at, depth)
+	case "set":
+		if expr.Args["lenient"] == "" && r.view.absent(expr.Args["value"]) {
+			return at, false
+		}
+		r.set(expr.Args["what"], expr.Args["value"])
+		return at, true
+	}
+	return r.statement(expr, at), true
+}
+
+// statement does what an expression does to the packet.
+func (r *run) statement(expr Expr, at result) result {
+	switch expr.Kind {
+	case "reject":
+		return decided(at, drop, "reject")
+	case "notrack":
+		return r.notrack(at)
+	case "dnat", "redirect", "snat", "masquerade":
+		return r.translate(expr, at)
+	}
+	return decided(at, lost, fmt.Sprintf("rule %d of chain %s has an expression that is not modelled: %s %s",
+		at.rule+1, at.chain, expr.Kind, expr.Args["name"]))
 }
 
 func decided(at result, how flow, what string) result {
@@ -138,9 +166,9 @@ func decided(at result, how flow, what string) result {
 // holds answers a condition. One that is open is tried both ways, unless
 // nothing that follows in the rule could decide anything.
 func (r *run) holds(expr Expr, rest []Expr) bool {
-	answer, lone := r.condition(expr)
-	if answer != maybe {
-		return answer == yes
+	truth, lone := r.condition(expr)
+	if truth != maybe {
+		return truth == yes
 	}
 	if !slices.ContainsFunc(rest, decides) {
 		return false
@@ -148,46 +176,81 @@ func (r *run) holds(expr Expr, rest []Expr) bool {
 	return r.open(expr, lone)
 }
 
-// open tries the first choice, or what this run has been told to try.
+// open tries the first choice, or what this run has been told to try. The
+// same question has the same answer, where no chance is in it.
 func (r *run) open(expr Expr, first bool) bool {
 	if expr.Kind == "limit" {
 		r.limits = true
-	} else if r.doubt == "" {
-		r.doubt = describeExpr(expr, nil)
+		return (r.choose(2) == 0) == first
 	}
-	if r.asked == len(r.answers) {
-		r.answers = append(r.answers, true)
+	r.doubts(describeExpr(expr, nil))
+	if byChance(expr) {
+		return (r.choose(2) == 0) == first
 	}
-	choice := r.answers[r.asked]
-	r.asked++
-	return choice == first
+	text := expr.Kind + fmt.Sprint(expr.Args)
+	if known, ok := r.settled[text]; ok {
+		return known
+	}
+	r.settled[text] = (r.choose(2) == 0) == first
+	return r.settled[text]
 }
 
-// decides tells whether an expression may end the packet's way through the chain.
-func decides(expr Expr) bool {
-	switch expr.Kind {
-	case "cmp", "range", "lookup", "limit", "counter", "log", "set":
-		return false
+// byChance tells whether a condition may have another answer the next time.
+func byChance(expr Expr) bool {
+	return expr.Kind == "match" || strings.Contains(expr.Args["left"], "?") || strings.Contains(expr.Args["left"], "meta random")
+}
+
+func (r *run) doubts(what string) {
+	if r.doubt == "" {
+		r.doubt = what
 	}
-	return true
+}
+
+// choose takes one of several ways: all of them are tried, one in each run.
+func (r *run) choose(of int) int {
+	if r.asked == len(r.answers) {
+		r.answers = append(r.answers, answer{0, of})
+	}
+	choice := r.answers[r.asked].choice
+	r.asked++
+	return min(choice, of-1)
+}
+
+// decides tells whether an expression may change what becomes of the packet.
+func decides(expr Expr) bool {
+	return !asks(expr) && expr.Kind != "counter" && expr.Kind != "log" && expr.Kind != "note"
+}
+
+// asks tells whether an expression is a condition.
+func asks(expr Expr) bool {
+	switch expr.Kind {
+	case "cmp", "range", "lookup", "limit", "ports", "match":
+		return true
+	}
+	return false
 }
 
 // condition says whether a condition holds and, where that is open, what a
 // lone packet would find.
 func (r *run) condition(expr Expr) (answer truth, lone bool) {
+	if r.view.absent(expr.Args["left"]) {
+		return no, true
+	}
 	switch expr.Kind {
 	case "cmp":
-		return r.packet.matchCmp(expr.Args), true
+		return r.view.matchCmp(expr.Args), true
 	case "range":
-		return r.packet.matchRange(expr.Args), true
+		return r.view.matchRange(expr.Args), true
+	case "ports":
+		return r.view.matchPorts(expr.Args), true
 	case "limit":
 		return maybe, expr.Args["over"] != "true"
 	}
-	set := r.table.set(expr.Args["set"])
-	if set == nil {
+	set := r.table.sets[expr.Args["set"]]
+	if expr.Kind != "lookup" || set == nil {
 		return maybe, true
 	}
-	_, hit := set.find(r.packet.fields(expr.Args["left"]))
+	_, hit := set.find(r.view.fields(expr.Args["left"]))
 	switch expr.Args["op"] {
 	case "in":
 		return hit, true
@@ -197,19 +260,31 @@ func (r *run) condition(expr Expr) (answer truth, lone bool) {
 	return maybe, true
 }
 
+// vmap takes the verdict of the element that is hit; where more than one may
+// be, each of them is tried.
 func (r *run) vmap(expr Expr, at result, depth int) (result, bool) {
-	set := r.table.set(expr.Args["set"])
+	set := r.table.sets[expr.Args["set"]]
+	if r.view.absent(expr.Args["left"]) {
+		return at, false
+	}
 	if set == nil {
 		return decided(at, lost, fmt.Sprintf("map %s is not known", expr.Args["set"])), false
 	}
-	element, hit := set.find(r.packet.fields(expr.Args["left"]))
-	switch hit {
-	case no:
-		return at, false
-	case maybe:
-		return decided(at, lost, "the packet does not settle "+describeExpr(expr, nil)), false
+	candidates, sure := set.candidates(r.view.fields(expr.Args["left"]))
+	ways := len(candidates)
+	if !sure {
+		ways++ // none of them
+		r.doubts(describeExpr(expr, nil))
 	}
-	verdict, chain, _ := strings.Cut(element.Data, " ")
+	way := 0
+	if ways > 1 {
+		r.doubts(describeExpr(expr, nil))
+		way = r.choose(ways)
+	}
+	if way == len(candidates) {
+		return at, false
+	}
+	verdict, chain, _ := strings.Cut(candidates[way].Data, " ")
 	return r.verdict(verdict, chain, at, depth), true
 }
 
@@ -232,7 +307,7 @@ func (r *run) verdict(verdict, target string, at result, depth int) result {
 // jump comes back to the next rule where the chain does not decide; after a
 // goto there is no way back into this chain.
 func (r *run) jump(verdict, target string, at result, depth int) result {
-	chain := r.table.chain(target)
+	chain := r.table.chains[target]
 	if chain == nil || depth >= maxDepth {
 		return decided(at, lost, fmt.Sprintf("%s from chain %s to chain %q cannot be followed", verdict, at.chain, target))
 	}
@@ -241,15 +316,6 @@ func (r *run) jump(verdict, target string, at result, depth int) result {
 		return at
 	}
 	return end
-}
-
-func (t *Table) chain(name string) *Chain {
-	for i := range t.Chains {
-		if t.Chains[i].Name == name {
-			return &t.Chains[i]
-		}
-	}
-	return nil
 }
 
 func (t *Table) set(name string) *Set {

@@ -35,15 +35,22 @@ type kernelSet struct {
 	types     []keyType
 	stateful  bool
 	bigEndian bool // its keys are in network order whatever their type says
+	// data is how a map holds its values, nil where they are joined or verdicts.
+	data    *shape
+	dataLen int
 }
 
 func (s kernelSet) anonymous() bool { return s.flags&unix.NFT_SET_ANONYMOUS != 0 }
 
 // setNames gives anonymous sets their number, in the order of their use.
 type setNames struct {
+	family  byte // of the table
 	sets    map[string]kernelSet
 	numbers map[string]int
 }
+
+// six tells whether the table is one for IPv6 alone.
+func (n *setNames) six() bool { return n.family == unix.NFPROTO_IPV6 }
 
 func (n *setNames) keySize(kernelName string) (int, bool) {
 	set, ok := n.sets[kernelName]
@@ -67,23 +74,31 @@ func readSets(family byte, table string) (*setNames, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := &setNames{sets: map[string]kernelSet{}, numbers: map[string]int{}}
+	names := &setNames{family: family, sets: map[string]kernelSet{}, numbers: map[string]int{}}
 	for _, a := range objects {
 		if a.text(unix.NFTA_SET_TABLE) != table {
 			continue
 		}
-		set := kernelSet{
-			name:   a.text(unix.NFTA_SET_NAME),
-			flags:  a.u32(unix.NFTA_SET_FLAGS),
-			keyLen: int(a.u32(unix.NFTA_SET_KEY_LEN)),
-			types:  typesOf(a.u32(unix.NFTA_SET_KEY_TYPE)),
-		}
-		set.stateful = a[nftaSetExpr] != nil || a[nftaSetExpressions] != nil || set.flags&nftSetExpr != 0
-		order := orderOf(a[unix.NFTA_SET_USERDATA])
-		set.bigEndian = order == byteOrderBig
-		names.sets[set.name] = set
+		names.add(a)
 	}
 	return names, nil
+}
+
+func (n *setNames) add(a attributes) {
+	set := kernelSet{
+		name:    a.text(unix.NFTA_SET_NAME),
+		flags:   a.u32(unix.NFTA_SET_FLAGS),
+		keyLen:  int(a.u32(unix.NFTA_SET_KEY_LEN)),
+		types:   typesOf(a.u32(unix.NFTA_SET_KEY_TYPE)),
+		dataLen: int(a.u32(unix.NFTA_SET_DATA_LEN)),
+	}
+	set.stateful = a[nftaSetExpr] != nil || a[nftaSetExpressions] != nil || set.flags&nftSetExpr != 0
+	order := orderOf(a[unix.NFTA_SET_USERDATA])
+	set.bigEndian = order == byteOrderBig
+	if data := typesOf(a.u32(unix.NFTA_SET_DATA_TYPE)); len(data) == 1 && data[0].size == set.dataLen {
+		set.data = &data[0].shape
+	}
+	n.sets[set.name] = set
 }
 
 // typesOf splits a key's type into the types that it joins, the first one first.
@@ -208,7 +223,7 @@ func (s kernelSet) element(a attributes) (kernelElement, error) {
 	if element.First == "" {
 		return element, fmt.Errorf("element without a key")
 	}
-	element.Data = elementData(a)
+	element.Data = s.elementData(a)
 	for _, condition := range []struct {
 		kind uint16
 		name string
@@ -223,7 +238,7 @@ func (s kernelSet) element(a attributes) (kernelElement, error) {
 	return element, nil
 }
 
-func elementData(a attributes) string {
+func (s kernelSet) elementData(a attributes) string {
 	if a[unix.NFTA_SET_ELEM_DATA] == nil {
 		return ""
 	}
@@ -233,6 +248,9 @@ func elementData(a attributes) string {
 	data, err := a.value(unix.NFTA_SET_ELEM_DATA)
 	if err != nil || data == nil {
 		return "? " + hex.EncodeToString(a[unix.NFTA_SET_ELEM_DATA])
+	}
+	if s.data != nil {
+		return hexOfShapes(data, []shape{*s.data})
 	}
 	return hex.EncodeToString(data)
 }

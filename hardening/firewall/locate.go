@@ -1,0 +1,45 @@
+package firewall
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Locate completes a packet of which only the addresses are known: by which
+// interface it comes in, whether it is for this host, and where it goes on.
+func (j *Judge) Locate(p Packet) (Packet, error) {
+	if err := p.check(); err != nil {
+		return p, err
+	}
+	if j.routes == nil {
+		return p, errors.New("the host's routes are not known")
+	}
+	if p.Iif == "" && !p.FromHost {
+		back, err := j.routes.Route(p.Dst, p.Src, "")
+		if err != nil {
+			return p, fmt.Errorf("find out by which interface %s comes in: %w", p.Src, err)
+		}
+		p.FromHost, p.Iif = back.Local, back.Oif
+	}
+	iif := p.Iif
+	if p.FromHost {
+		iif = ""
+	}
+	onward, err := j.routes.Route(p.Src, p.Dst, iif)
+	if err != nil && !errors.Is(err, ErrNoRoute) {
+		return p, err
+	}
+	p.Local, p.Oif = onward.Local, onward.Oif // no way is found out again behind the first hook
+	return p, nil
+}
+
+// unroutable tells of a packet that the host drops between two hooks, because
+// it knows no way for it.
+func (r *run) unroutable() bool {
+	v := &r.view
+	if v.routes == nil || v.toHost() || v.settledDst || v.Iif == "lo" || v.FromHost {
+		return false
+	}
+	_, err := v.routes.Route(v.Src, v.Dst, v.Iif)
+	return errors.Is(err, ErrNoRoute)
+}
