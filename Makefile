@@ -1,7 +1,7 @@
 # Everything a developer does. Root on Linux is needed for the lab only.
 SHELL := /bin/bash -o pipefail
 export CGO_ENABLED ?= 0
-LAB_PACKAGES := curl iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container xorriso
+LAB_PACKAGES := curl iproute2 iptables iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container xorriso
 BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
