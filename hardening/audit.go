@@ -2,6 +2,7 @@ package hardening
 
 import (
 	"context"
+	"slices"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -18,19 +19,34 @@ type Looker interface {
 // commonArch is tried first, so that a warm audit of the usual machine is one round trip.
 const commonArch = "amd64"
 
-// Audit asks the host for its facts and every control for its answer. It
-// changes nothing but the agent's file, and that only where it is missing or
-// damaged.
+// Audit asks the host for its facts and every control of hosts for its
+// answer. It changes nothing but the agent's file, and that only where it is
+// missing or damaged.
 func Audit(ctx context.Context, target Looker, p Policy) (Report, error) {
-	f, _, err := look(ctx, target, p)
+	f, _, err := askHost(ctx, target, p)
 	if err != nil {
 		return Report{}, err
 	}
+	return judgeAll(slices.DeleteFunc(Controls(), Control.ofCluster), f, p), nil
+}
+
+// AuditAll is Audit with the controls on the cluster, which rest on one look
+// at its API that all nodes share.
+func AuditAll(ctx context.Context, target Looker, p Policy, asked *ClusterLook) (Report, error) {
+	p.whole = true
+	f, _, err := askHost(ctx, target, p)
+	if err != nil {
+		return Report{}, err
+	}
+	asked.into(ctx, f)
 	return Judge(f, p), nil
 }
 
-// look returns the facts and the path of the agent that told them.
-func look(ctx context.Context, target Looker, p Policy) (*facts.Facts, string, error) {
+// ofCluster reports whether a control can be judged only where K3s runs.
+func (c Control) ofCluster() bool { return slices.Contains(c.Needs, PartCluster) }
+
+// askHost returns the facts and the path of the agent that told them.
+func askHost(ctx context.Context, target Looker, p Policy) (*facts.Facts, string, error) {
 	path, err := p.Agents.Path(commonArch)
 	if err != nil {
 		return nil, "", err

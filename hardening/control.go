@@ -155,6 +155,10 @@ func (c Control) judge(f *facts.Facts, p Policy) Verdict {
 	if c.Strict && p.Profile != Strict {
 		return Verdict{Status: NotApplicable, Evidence: []string{"only in profile strict"}}
 	}
+	if c.ofCluster() && p.Cluster == nil {
+		_, why := onCluster(f, p)
+		return Verdict{Status: NotApplicable, Evidence: []string{why}}
+	}
 	if gaps := c.gaps(f); len(gaps) > 0 {
 		return unknown(gaps...)
 	}

@@ -3,6 +3,7 @@ package hardening
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -77,7 +78,7 @@ func entryGap(f *facts.Facts, part Part, entry string) string {
 			return p.Part + ": " + p.Error
 		}
 	}
-	return name + ": the agent did not look at it"
+	return name + ": " + notAsked(part)
 }
 
 // partGap says why a part is missing or not to be relied on, or "".
@@ -102,8 +103,18 @@ func partGap(f *facts.Facts, part Part) string {
 		PartPackages:  len(f.Packages) > 0,
 		PartStats:     f.Stats != nil,
 	}
-	if !seen[part] {
-		return string(part) + ": the agent did not look at it"
+	if seen[part] || clusterSeen(f.Cluster)[part] || f.Cluster == nil && part.ofCluster() {
+		return "" // for a cluster that told nothing at all, PartCluster speaks
 	}
-	return ""
+	return string(part) + ": " + notAsked(part)
+}
+
+// ofCluster reports whether the part is one of several that the API tells.
+func (p Part) ofCluster() bool { return strings.HasPrefix(string(p), string(PartCluster)+" ") }
+
+func notAsked(part Part) string {
+	if part == PartCluster || part.ofCluster() {
+		return "the Kubernetes API was not asked"
+	}
+	return "the agent did not look at it"
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
 
 // DefaultWindow is how long a host waits for the proof of a new login before
@@ -41,6 +43,7 @@ type Policy struct {
 	// Ruleset is the wanted firewall as nft text.
 	Ruleset string
 	Window  time.Duration
+	whole   bool // the agent is to look at K3s and the edge too
 	Agents  Agents
 	Profile Profile
 	// Selection is what this run is about; Waivers are those of this node, by control.
@@ -138,6 +141,10 @@ func (p Policy) request() facts.Request {
 	}
 	for _, s := range sshSettings(p) {
 		r.Keywords = append(r.Keywords, s.key())
+	}
+	if p.whole {
+		r.Wire, r.K3s = map[string]look.Dial{}, p.k3sRequest()
+		maps.Copy(r.Wire, p.k3sDials())
 	}
 	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords, &r.Packages, &r.Stats} {
 		slices.Sort(*list)

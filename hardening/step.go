@@ -78,7 +78,7 @@ func (s step) Apply(ctx context.Context, w Changer) error {
 // settled looks until no unconfirmed change of an earlier run is pending: the
 // host goes back from it by itself, and what is seen until then is not to last.
 func (s step) settled(ctx context.Context, target Looker) (f *facts.Facts, path string, err error) {
-	f, path, err = look(ctx, target, s.policy)
+	f, path, err = askHost(ctx, target, s.policy)
 	if err != nil || f.Pending == nil {
 		return f, path, err
 	}
@@ -90,7 +90,7 @@ func (s step) settled(ctx context.Context, target Looker) (f *facts.Facts, path 
 		Cause: "an earlier run ended before it confirmed, or another one is at work",
 	}
 	err = wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
-		f, path, err = look(ctx, target, s.policy)
+		f, path, err = askHost(ctx, target, s.policy)
 		if err != nil {
 			return false, "", err
 		}

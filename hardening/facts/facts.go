@@ -36,6 +36,8 @@ type Request struct {
 	Packages []string `json:"packages"`
 	// Wire are servers to try from the host, by names that Facts.Wire repeats.
 	Wire map[string]look.Dial `json:"wire,omitempty"`
+	// K3s is nil where no server of it shall run.
+	K3s *K3sRequest `json:"k3s,omitempty"`
 }
 
 // Facts is one host at one moment.
@@ -68,6 +70,11 @@ type Facts struct {
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.
 	Last *Outcome `json:"last"`
+	// K3s is nil where Request.K3s was.
+	K3s *K3s `json:"k3s,omitempty"`
+	// Cluster is what the Kubernetes API says. The agent never fills it in: the
+	// operator's side asks once for all nodes.
+	Cluster *Cluster `json:"cluster,omitempty"`
 	// Problems name the parts that could not be looked at, and why.
 	Problems []Problem `json:"problems"`
 }

@@ -39,6 +39,11 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("listeners", func() (err error) { f.Listeners, err = h.listeners(); return })
 	c.part("wire", func() (err error) { f.Wire, err = wire(ctx, r.Wire); return })
 	c.part("stats", func() error { return c.each("stats", h.stats(r.Stats, &f.Stats)) })
+	if r.K3s != nil {
+		f.K3s = &facts.K3s{}
+		c.part("k3s encryption", func() (err error) { f.K3s.Encryption, err = h.encryption(); return })
+		c.part("k3s audit", func() (err error) { f.K3s.Audit, err = h.auditLog(ctx, r.K3s.API); return })
+	}
 	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })
 	c.part("last", func() (err error) { f.Last, err = h.last(); return })
 	c.wait.Wait()

@@ -58,7 +58,15 @@ func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
 
 // Preview implements cluster.Reader.
 func (c *Client) Preview(ctx context.Context, o cluster.Object) ([]byte, error) {
-	return c.do(ctx, apply(o, url.Values{"dryRun": {"All"}}))
+	return c.PreviewAs(ctx, cluster.Identity{}, o)
+}
+
+// PreviewAs is Preview in the name of somebody else, which the client's own
+// rights have to allow. Nothing but a preview is ever sent under another name.
+func (c *Client) PreviewAs(ctx context.Context, who cluster.Identity, o cluster.Object) ([]byte, error) {
+	k := apply(o, url.Values{"dryRun": {"All"}})
+	k.as = who
+	return c.do(ctx, k)
 }
 
 // Apply implements cluster.API.
@@ -81,6 +89,7 @@ type call struct {
 	method, path string
 	query        url.Values // beside what path brings
 	body         []byte
+	as           cluster.Identity
 }
 
 func apply(o cluster.Object, query url.Values) call {
@@ -129,6 +138,10 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", cluster.FieldManager)
+	if k.as.User != "" {
+		req.Header.Set("Impersonate-User", k.as.User)
+		req.Header["Impersonate-Group"] = k.as.Groups
+	}
 	if k.method == http.MethodPatch {
 		req.Header.Set("Content-Type", "application/apply-patch+yaml")
 	}

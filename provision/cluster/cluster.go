@@ -32,3 +32,10 @@ type Object struct {
 	Path string // /api/v1/namespaces/edge-git
 	JSON []byte // the fields that are ours
 }
+
+// Identity is somebody in whose name a request is sent. The empty one is the
+// client itself.
+type Identity struct {
+	User   string
+	Groups []string
+}

@@ -23,6 +23,9 @@ func (k *Kube) apply(c *call) (map[string]any, error) {
 	if err := k.admissible(c.kind, c.namespace, c.name, sent); err != nil {
 		return nil, err
 	}
+	if err := c.secure(sent); err != nil {
+		return nil, err
+	}
 	who := owner{c.manager, "Apply"}
 	it := &item{kind: c.kind, object: map[string]any{}, owners: map[owner]fields{}}
 	if was != nil {

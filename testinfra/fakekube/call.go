@@ -15,6 +15,7 @@ type call struct {
 	path            string
 	manager         string
 	force, dryRun   bool
+	node            bool // it comes in the name of the node itself
 	body            []byte
 
 	code    int // of a success
@@ -38,6 +39,9 @@ func (k *Kube) answer(r *http.Request, body []byte) (*call, any, error) {
 	if answer, ok := k.discovery(r.URL.Path); ok && r.Method == http.MethodGet {
 		return c, answer, nil
 	}
+	if answer, ok := k.behind[r.URL.Path]; ok && r.Method == http.MethodGet {
+		return c, answer, nil
+	}
 	if err := k.route(c); err != nil {
 		return c, nil, err
 	}
@@ -50,6 +54,9 @@ func (k *Kube) answer(r *http.Request, body []byte) (*call, any, error) {
 	c.manager, c.force, c.dryRun = query.Get("fieldManager"), query.Get("force") == "true", query.Get("dryRun") != ""
 	if dry := query.Get("dryRun"); c.dryRun && dry != "All" {
 		return c, nil, c.refuse(http.StatusUnprocessableEntity, "Invalid", fmt.Sprintf("dryRun: Unsupported value: %q: supported values: \"All\"", dry))
+	}
+	if err := c.impersonated(r.Header.Get("Impersonate-User")); err != nil {
+		return c, nil, err
 	}
 	answer, err := k.do(c, r)
 	return c, answer, err
@@ -92,6 +99,9 @@ func (k *Kube) route(c *call) error {
 		}
 		if words[0] != kind.Plural || namespace != "" && !kind.Namespaced {
 			continue
+		}
+		if len(words) > 2 && words[2] == "proxy" {
+			return &refusal{Code: http.StatusServiceUnavailable, Reason: "ServiceUnavailable", Message: "no endpoints available: nothing stands behind " + c.path}
 		}
 		if len(words) > 2 {
 			return untaught("the path " + c.path)

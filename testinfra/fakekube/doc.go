@@ -13,6 +13,10 @@
 //     kind must have are checked for the kinds that k3sedge writes.
 //   - Lists are replaced as a whole, never merged by a key.
 //   - Few defaults are filled in: those of Namespace, Service, Secret.
+//   - There is no RBAC: the client may do everything, and in the name of
+//     somebody else nothing, except that a node may write its own Node object.
+//   - Of admission there is as much as refuses a privileged container outside
+//     kube-system, and a label of node-restriction.kubernetes.io from a node.
 //   - No controller runs. [Kube.React] lets a test be one.
 //   - There is no watch, and no way to create but server-side apply.
 //   - A Namespace is gone at once unless [Kube.Linger] says otherwise.

@@ -12,7 +12,12 @@ type Kind struct {
 }
 
 // Custom reports whether the kind comes from a CustomResourceDefinition.
-func (k Kind) Custom() bool { return strings.Contains(strings.TrimSuffix(k.Group, ".k8s.io"), ".") }
+func (k Kind) Custom() bool {
+	return k.Group != rbac && strings.Contains(strings.TrimSuffix(k.Group, ".k8s.io"), ".")
+}
+
+// rbac is the one built-in group whose name has a dot before its end.
+const rbac = "rbac.authorization.k8s.io"
 
 // APIVersion is the group and the version as an object names them.
 func (k Kind) APIVersion() string { return strings.TrimPrefix(k.Group+"/"+k.Version, "/") }
@@ -54,6 +59,8 @@ func Builtin() []Kind {
 		{"networking.k8s.io", "v1", "Ingress", "ingresses", true, []string{"spec.rules", "spec.defaultBackend"}, nil},
 		{"networking.k8s.io", "v1", "IngressClass", "ingressclasses", false, nil, nil},
 		{"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", true, []string{"spec"}, nil},
+		{rbac, "v1", "ClusterRole", "clusterroles", false, nil, nil},
+		{rbac, "v1", "ClusterRoleBinding", "clusterrolebindings", false, []string{"roleRef"}, []string{"roleRef"}},
 		{"apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false, []string{"spec.versions"}, nil},
 	}
 }

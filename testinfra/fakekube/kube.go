@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/k3s/kubeapi"
-	"github.com/k3sedge/k3sedge/provision/cluster"
 )
 
 // Kube is the stand-in. It is an http.RoundTripper and an http.Handler.
@@ -25,6 +24,7 @@ type Kube struct {
 	requests []Request
 	react    func(path string, object map[string]any)
 	linger   bool
+	behind   map[string]any // by path
 }
 
 // item is an object and who set which of its fields.
@@ -45,7 +45,7 @@ type Request struct {
 // New makes an API server with the kinds that every one has, those of K3s, and
 // the given ones, and with the namespaces of a new cluster.
 func New(kinds ...Kind) *Kube {
-	k := &Kube{items: map[string]*item{}}
+	k := &Kube{items: map[string]*item{}, behind: map[string]any{}}
 	k.Register(Builtin()...)
 	k.Register(Helm()...)
 	k.Register(kinds...)
@@ -58,7 +58,7 @@ func New(kinds ...Kind) *Kube {
 }
 
 // API is the API without a network in between.
-func (k *Kube) API() cluster.API { return kubeapi.Over(k) }
+func (k *Kube) API() *kubeapi.Client { return kubeapi.Over(k) }
 
 // React has f called after each change that came by a request, so that a test
 // can be the controller which answers it. f may call Put and Remove.
@@ -79,6 +79,14 @@ func (k *Kube) Linger(on bool) {
 			delete(k.items, path)
 		}
 	}
+}
+
+// Behind sets what a GET through the API server gets of whoever stands behind
+// it, such as a kubelet at /api/v1/nodes/edge-1/proxy/configz.
+func (k *Kube) Behind(path string, document any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.behind[path] = document
 }
 
 // Put makes objects, given as anything that marshals to their whole JSON, as

@@ -83,12 +83,11 @@ func selector(c *call, query url.Values) (func(map[string]any) bool, error) {
 		})
 	}
 	for _, term := range terms(query.Get("fieldSelector")) {
-		key, want, ok := strings.Cut(term, "=")
-		if field, isMeta := strings.CutPrefix(key, "metadata."); ok && isMeta && (field == "name" || field == "namespace") {
-			all = append(all, func(o map[string]any) bool { return text(o, "metadata", field) == want })
-			continue
+		key, want, _ := strings.Cut(term, "=")
+		if !slices.Contains(c.kind.selectable(), key) {
+			return nil, c.refuse(http.StatusBadRequest, "BadRequest", "field label not supported: "+key)
 		}
-		return nil, c.refuse(http.StatusBadRequest, "BadRequest", "field label not supported: "+key)
+		all = append(all, func(o map[string]any) bool { return text(o, strings.Split(key, ".")...) == want })
 	}
 	return func(o map[string]any) bool {
 		return !slices.ContainsFunc(all, func(f func(map[string]any) bool) bool { return !f(o) })
@@ -97,4 +96,13 @@ func selector(c *call, query url.Values) (func(map[string]any) bool, error) {
 
 func terms(s string) []string {
 	return slices.DeleteFunc(strings.Split(s, ","), func(t string) bool { return t == "" })
+}
+
+// selectable are the fields by which a kind's objects may be chosen.
+func (k Kind) selectable() []string {
+	fields := []string{"metadata.name", "metadata.namespace"}
+	if k.Name == "Secret" {
+		fields = append(fields, "type")
+	}
+	return fields
 }

@@ -29,6 +29,8 @@ func Run(t *testing.T, api cluster.API) {
 		"a field of others stays":                 s.othersStay,
 		"a preview changes nothing":               s.preview,
 		"a preview is what comes of it":           s.previewHolds,
+		"a preview in another's name":             s.previewAs,
+		"a list of Secrets by type":               s.byType,
 		"a deleted object is gone":                s.remove,
 		"what is not there is not found":          s.notFound,
 		"a namespace that is missing":             s.noNamespace,

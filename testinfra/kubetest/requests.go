@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"sync"
@@ -148,5 +149,50 @@ func (s suite) cancel(t *testing.T, n space) {
 		if !errors.Is(err, why) || !cluster.Away(err) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// asOthers is an API that can also preview in the name of somebody else.
+type asOthers interface {
+	PreviewAs(ctx context.Context, who cluster.Identity, o cluster.Object) ([]byte, error)
+}
+
+func (s suite) previewAs(t *testing.T, n space) {
+	api, ok := s.api.(asOthers)
+	if !ok {
+		t.Skip("this API speaks for itself alone")
+	}
+	nobody := cluster.Identity{User: n.name, Groups: []string{"system:authenticated"}}
+	_, err := api.PreviewAs(t.Context(), nobody, n.configMap("a", nil))
+	wantRefusal(t, err, http.StatusForbidden)
+	if _, err := api.PreviewAs(t.Context(), cluster.Identity{}, n.configMap("a", nil)); err != nil {
+		t.Errorf("in the client's own name: %v", err)
+	}
+	node := cluster.Identity{User: "system:node:" + n.name, Groups: []string{"system:nodes", "system:authenticated"}}
+	for label, allowed := range map[string]bool{"kubetest": true, "node-restriction.kubernetes.io/kubetest": false} {
+		o := object("/api/v1/nodes/"+n.name, map[string]any{"apiVersion": "v1", "kind": "Node",
+			"metadata": map[string]any{"name": n.name, "labels": map[string]any{label: "yes"}}})
+		switch _, err := api.PreviewAs(t.Context(), node, o); {
+		case allowed && err != nil:
+			t.Errorf("a node with the label %s: %v", label, err)
+		case !allowed:
+			wantRefusal(t, err, http.StatusForbidden)
+		}
+	}
+	if _, err := s.api.Get(t.Context(), "/api/v1/nodes/"+n.name); !cluster.NotFound(err) {
+		t.Errorf("after previews: %v", err)
+	}
+}
+
+func (s suite) byType(t *testing.T, n space) {
+	secret := func(name, kind string) cluster.Object {
+		return object(n.path("secrets", name), map[string]any{"apiVersion": "v1", "kind": "Secret", "type": kind,
+			"metadata": map[string]any{"name": name, "namespace": n.name}})
+	}
+	s.mustApply(t, secret("a", "Opaque"))
+	s.mustApply(t, secret("b", "kubetest.invalid/b"))
+	got := s.list(t, "/api/v1/namespaces/"+n.name+"/secrets?fieldSelector=type%3Dkubetest.invalid%2Fb")
+	if !slices.Equal(names(got.Items), []string{"b"}) {
+		t.Errorf("got %v", names(got.Items))
 	}
 }

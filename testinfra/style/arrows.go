@@ -26,7 +26,7 @@ func Arrows() []Arrow {
 		{"provision/cluster", nil, "the cluster abstraction is a leaf that everybody may use"},
 		{"provision/converge", nil, "the engine knows no domain"},
 		{"provision", domain, "domains never import one another"},
-		{"hardening", append(domain, "hardening"), "domains never import one another"},
+		{"hardening", append(onCluster, "hardening"), "domains never import one another"},
 		{"hardening/firewall", nil, "a ruleset's meaning does not depend on who wants it"},
 		{"hardening/facts", []string{"hardening/firewall", "provision/machine/look"}, "the document is shared by both sides and belongs to neither"},
 		{"hardening/node", []string{"hardening/facts", "hardening/firewall", "provision/machine/look"}, "the node agent stays small and carries no controls"},

@@ -78,7 +78,7 @@ func hardenOptionsOf(c *cli.Context) hardenOptions {
 	return hardenOptions{
 		file: c.String("file"), output: c.String("output"), check: c.Bool("check"), target: targetOf(c),
 		formats: c.StringSlice("format"), failOn: c.String("fail-on"), reports: c.String("report"), earlier: c.String("baseline"),
-		fleet: fleet{parallel: c.Int("parallel"), timeout: c.Duration("timeout"), show: true},
+		fleet: fleet{parallel: c.Int("parallel"), timeout: c.Duration("timeout"), show: true, whole: true},
 	}
 }
 

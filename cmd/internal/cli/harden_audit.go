@@ -17,6 +17,7 @@ type fleet struct {
 	parallel int
 	timeout  time.Duration // 0 for no limit
 	show     bool          // the progress
+	whole    bool          // the cluster too, not the machines alone
 }
 
 func (f fleet) check() error {
@@ -47,6 +48,10 @@ func (st *site) audit(ctx context.Context, f fleet) []audited {
 	if f.show {
 		defer progress.run()()
 	}
+	look := hardening.Audit
+	if f.whole {
+		look = st.auditWhole(ctx)
+	}
 	turns := make(chan struct{}, f.parallel)
 	var wg sync.WaitGroup
 	for i, n := range st.chosen {
@@ -56,7 +61,7 @@ func (st *site) audit(ctx context.Context, f fleet) []audited {
 			progress.begin(n.Name)
 			defer progress.end(n.Name)
 			r, err := f.look(ctx, n.Name, progress, func(ctx context.Context) (hardening.Report, error) {
-				return hardening.Audit(ctx, st.guests[n.Name], st.policies[n.Name])
+				return look(ctx, st.guests[n.Name], st.policies[n.Name])
 			})
 			r.Node = n.Name
 			out[i] = audited{r, err}
@@ -64,6 +69,25 @@ func (st *site) audit(ctx context.Context, f fleet) []audited {
 	}
 	wg.Wait()
 	return out
+}
+
+// auditor looks at one node.
+type auditor = func(ctx context.Context, target hardening.Looker, p hardening.Policy) (hardening.Report, error)
+
+// auditWhole begins to ask the cluster, once for all nodes.
+func (st *site) auditWhole(ctx context.Context) auditor {
+	var api hardening.ClusterReader // which is nil where the file wants no cluster
+	if st.project.Cluster.K3s != nil {
+		api = st.kube()
+	}
+	var names []string
+	for _, n := range st.chosen {
+		names = append(names, n.Name)
+	}
+	asked := hardening.LookAtCluster(ctx, api, names)
+	return func(ctx context.Context, target hardening.Looker, p hardening.Policy) (hardening.Report, error) {
+		return hardening.AuditAll(ctx, target, p, asked)
+	}
 }
 
 // look asks one node within its time. An error then says for what it waited last.

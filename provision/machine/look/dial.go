@@ -50,7 +50,7 @@ type DialAnswer struct {
 	TLS   string `json:"tls,omitempty"`
 	Suite string `json:"suite,omitempty"`
 	Alert string `json:"alert,omitempty"`
-	// Status and Header are of the HTTP answer; Location, Server, Content-Security-Policy,
+	// Status and Header are of the HTTP answer; Audit-Id, Location, Server, Content-Security-Policy,
 	// Strict-Transport-Security and X-Content-Type-Options are the ones kept.
 	Status int               `json:"status,omitempty"`
 	Header map[string]string `json:"header,omitempty"`

@@ -120,7 +120,7 @@ func readHeader(r *bufio.Reader) (map[string]string, error) {
 		if !ok {
 			return nil, &failure{NotHTTP, fmt.Errorf("%w: %.40q", errNotHTTP, line)}
 		}
-		for _, kept := range []string{"Location", "Content-Security-Policy", "Server", "Strict-Transport-Security", "X-Content-Type-Options"} {
+		for _, kept := range []string{"Audit-Id", "Location", "Content-Security-Policy", "Server", "Strict-Transport-Security", "X-Content-Type-Options"} {
 			if !strings.EqualFold(key, kept) {
 				continue
 			}
