@@ -164,6 +164,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 		f.SSHD.Origins = append(f.SSHD.Origins, facts.Origin{Key: s.key(), Value: s.want, File: sshdDropIn, Line: i + 3})
 	}
 	addFilesystemFacts(f)
+	addAccountFacts(f, p)
 	setCells(f, p, nil)
 	return f
 }

@@ -26,6 +26,8 @@ const (
 	PartWire      Part = "wire"
 	PartPackages  Part = "packages"
 	PartStats     Part = "stats"
+	PartAccounts  Part = "accounts"
+	PartSudo      Part = "sudo"
 )
 
 // gaps are the reasons for which the control cannot be judged.
@@ -102,6 +104,8 @@ func partGap(f *facts.Facts, part Part) string {
 		PartPending:   true, // nil is an answer: nothing waits
 		PartPackages:  len(f.Packages) > 0,
 		PartStats:     f.Stats != nil,
+		PartAccounts:  f.Accounts != nil && len(f.Accounts.Users) > 0,
+		PartSudo:      f.Sudo != nil,
 	}
 	if seen[part] || clusterSeen(f.Cluster)[part] || f.Cluster == nil && part.ofCluster() {
 		return "" // for a cluster that told nothing at all, PartCluster speaks

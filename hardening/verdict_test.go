@@ -106,11 +106,11 @@ func sshMutations() []mutation {
 		{"a pattern", everywhere("allowusers", "admin", "*"), Fail, []string{"SSH-12"}},
 		{"not the admin", everywhere("allowusers", "alice"), Fail, []string{"SSH-12"}},
 		{"the admin and alice", everywhere("allowusers", "alice", "admin"), Pass, nil},
-		{"a stranger's key", adminKeys(func(k *facts.Key) { k.Fingerprint = "SHA256:stranger" }), Fail, []string{"SSH-16"}},
+		{"a stranger's key", adminKeys(func(k *facts.Key) { k.Fingerprint = "SHA256:stranger" }), Fail, []string{"SSH-16", "ACC-04"}},
 		{"a short key", adminKeys(func(k *facts.Key) { k.Type, k.Bits = "ssh-rsa", 2048 }), Fail, []string{"SSH-16"}},
 		{"a long key", adminKeys(func(k *facts.Key) { k.Type, k.Bits = "ssh-rsa", 3072 }), Pass, nil},
 		{"a DSA key", adminKeys(func(k *facts.Key) { k.Type = "ssh-dss" }), Fail, []string{"SSH-16"}},
-		{"no admin", func(f *facts.Facts, _ Policy) { f.Logins = f.Logins[:1] }, Fail, []string{"SSH-16"}},
+		{"no admin", func(f *facts.Facts, _ Policy) { f.Logins = f.Logins[:1] }, Fail, []string{"SSH-16", "ACC-04"}},
 		{"keys from a program", lastOrigin(facts.Origin{Key: "authorizedkeyscommand", Value: "/usr/local/bin/keys", File: sshdConfig, Line: 9}), Fail, []string{"SSH-16"}},
 		{"no keys from a program", lastOrigin(facts.Origin{Key: "authorizedkeyscommand", Value: "none", File: sshdConfig, Line: 9}), Pass, nil},
 		{"logins by an authority", lastOrigin(inMatch("trustedusercakeys", "/etc/ssh/ca.pub")), Fail, []string{"SSH-16"}},
@@ -196,7 +196,7 @@ func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	flipped := map[string]bool{}
-	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations(), filesystemMutations()) {
+	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations(), filesystemMutations(), accountMutations()) {
 		f := clone(t, hardened(t, p))
 		m.change(f, p)
 		for _, finding := range Judge(f, p).Findings {

@@ -64,8 +64,10 @@ type Facts struct {
 	// Listeners are the sockets at which the host waits for somebody, by port.
 	Listeners []Listener `json:"listeners"`
 	// Wire is what came of each of Request.Wire.
-	Wire  map[string]look.DialAnswer `json:"wire"`
-	Stats map[string]Stat            `json:"stats"`
+	Wire     map[string]look.DialAnswer `json:"wire"`
+	Stats    map[string]Stat            `json:"stats"`
+	Accounts *Accounts                  `json:"accounts"`
+	Sudo     *Sudo                      `json:"sudo"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.

@@ -38,6 +38,8 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("files", func() error { return c.each("files", h.files(r.Files, &f.Files)) })
 	c.part("listeners", func() (err error) { f.Listeners, err = h.listeners(); return })
 	c.part("wire", func() (err error) { f.Wire, err = wire(ctx, r.Wire); return })
+	c.part("accounts", func() (err error) { f.Accounts, err = h.accountFacts(); return })
+	c.part("sudo", func() (err error) { f.Sudo, err = h.sudo(ctx); return })
 	c.part("stats", func() error { return c.each("stats", h.stats(r.Stats, &f.Stats)) })
 	if r.K3s != nil {
 		f.K3s = &facts.K3s{}

@@ -25,6 +25,9 @@ func (w *world) Run(ctx context.Context, c Command) (string, error) {
 			return fail(1, complaint)
 		}
 	}
+	if code, found := w.codes[words]; found {
+		return fail(code, "")
+	}
 	if out, found := w.answer[words]; found {
 		return out, nil
 	}
@@ -41,6 +44,11 @@ func (w *world) Run(ctx context.Context, c Command) (string, error) {
 			return fail(1, "Unit k3sedge-rollback.timer already exists.")
 		}
 		w.timer, known = c.Argv, true
+	case visudo:
+		known = true
+		if strings.Contains(c.Stdin, "broken") {
+			err = &exitError{argv: c.Argv, code: 1, stderr: "stdin:1:1: syntax error"}
+		}
 	case sshd:
 		out, known, err = w.sshd(c.Argv)
 	case filepath.Join(w.root, agentFile):

@@ -29,12 +29,13 @@ var (
 func validID(id string) bool { return idPattern.MatchString(id) }
 
 // changeableFiles and changeableFolders are all that a transaction may write.
-func changeableFiles() []string { return []string{sshdConfig, "/etc/nftables.conf"} }
+func changeableFiles() []string { return []string{sshdConfig, suPAM, "/etc/nftables.conf"} }
 
 func changeableFolders() []string {
 	return []string{
 		"/etc/ssh/sshd_config.d", "/etc/nftables.d", "/etc/sysctl.d", "/etc/systemd/system",
 		"/etc/cloud/cloud.cfg.d", "/etc/modules-load.d", "/etc/modprobe.d",
+		sudoersDir, "/etc/apt/apt.conf.d", "/etc/profile.d", "/etc/logrotate.d",
 	}
 }
 
@@ -44,7 +45,7 @@ func (h Host) validate(ctx context.Context, t facts.Transaction) error {
 	if err := errors.Join(checkShape(t), checkFiles(t), checkUnits(t.Units)); err != nil {
 		return err
 	}
-	return errors.Join(h.checkAttrs(t), h.checkSysctls(t), h.checkFirewall(ctx, t), h.checkSSHD(ctx, t))
+	return errors.Join(h.checkAttrs(t), h.checkSysctls(t), h.checkFirewall(ctx, t), h.checkSSHD(ctx, t), h.checkSudoers(ctx, t), checkPAM(t))
 }
 
 func checkShape(t facts.Transaction) error {

@@ -20,6 +20,9 @@ func TestApplyRefuses(t *testing.T) {
 	act := func(name, action string) func(*facts.Transaction) {
 		return func(tx *facts.Transaction) { tx.Units = []facts.UnitChange{{Name: name, Action: action}} }
 	}
+	also := func(f facts.FileChange) func(*facts.Transaction) {
+		return func(tx *facts.Transaction) { tx.Files = append(tx.Files, f) }
+	}
 	own := func(path string, mode uint32) func(*facts.Transaction) {
 		return func(tx *facts.Transaction) { tx.Attrs[0].Path, tx.Attrs[0].Mode = path, mode }
 	}
@@ -60,6 +63,11 @@ func TestApplyRefuses(t *testing.T) {
 		"our own unit":          {act("k3sedge-rollback.timer", "mask"), "not a unit"},
 		"no such unit":          {act("nope.service", "disable"), "no such unit"},
 		"flushing reload":       {act(nftablesUnit, "reload"), "flush the tables of others"},
+		"sudo refuses":          {also(facts.FileChange{Path: "/etc/sudoers.d/k3sedge", Content: "broken", Mode: 0o440}), "stdin:1:1: syntax error"},
+		"sudo's mode":           {also(facts.FileChange{Path: "/etc/sudoers.d/k3sedge", Mode: 0o644}), "sudo wants 0440"},
+		"sudo would not read":   {also(facts.FileChange{Path: "/etc/sudoers.d/k3sedge.conf", Mode: 0o440}), "with a dot"},
+		"sudo itself":           {also(facts.FileChange{Path: "/etc/sudoers", Mode: 0o440}), "not in a folder"},
+		"su without root":       {also(facts.FileChange{Path: "/etc/pam.d/su", Content: "auth required pam_wheel.so\n", Mode: 0o644}), "no longer lets root through"},
 		"an owner elsewhere":    {own("/usr/bin/sudo", 0o600), "not in a folder"},
 		"an owner by dots":      {own("/etc/../usr/x", 0o600), "not an absolute, clean path"},
 		"an owner of nothing":   {own("/etc/nope", 0o600), "no such file"},

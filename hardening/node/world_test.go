@@ -32,6 +32,7 @@ type world struct {
 	noexec  bool // StateDir is on a file system from which nothing may be run
 	// refuse makes a command fail whose words contain the key.
 	refuse  map[string]string
+	codes   map[string]int    // exit codes of commands by their words
 	answer  map[string]string // further commands by their words
 	specs   []string          // of every question to sshd
 	dialled []string          // the addresses of all connections
@@ -54,6 +55,11 @@ func newWorld(t *testing.T) *world {
 		sshdConfig: "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
 		"/etc/ssh/sshd_config.d/50-cloud-init.conf": "PasswordAuthentication yes\n",
 		"/etc/nftables.conf":                        "flush ruleset\n",
+		passwdFile:                                  "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
+		shadowFile:                                  "root:*:19000:0:99999:7:::\nadmin:!:19000:0:99999:7:::\n",
+		groupFile:                                   "root:x:0:\nadmin:x:1000:\n",
+		sudoers:                                     "Defaults use_pty\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n",
+		suPAM:                                       "auth sufficient pam_rootok.so\n",
 		"/etc/crontab":                              "17 * * * * root true\n",
 		"/etc/cron.d/other":                         "",
 		"/etc/sysctl.d/README":                      "files here\n",

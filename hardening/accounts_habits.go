@@ -1,0 +1,198 @@
+package hardening
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+const (
+	umaskFile = "/etc/profile.d/k3sedge.sh"
+	umaskText = "# Written by k3sedge; edits are lost at its next run.\numask 027\n"
+	suFile    = "/etc/pam.d/su"
+	wheelLine = "auth       required   pam_wheel.so use_uid"
+	// wantUmask are the rights that a new file has not: the group's to write, and all of the others'.
+	wantUmask = 0o027
+	homeMost  = 0o750
+)
+
+// habitControls are about what people leave behind in daily work.
+func habitControls() []Control {
+	return []Control{
+		{
+			ID: "ACC-07", Title: "New files are nobody else's, and su is for the group wheel", Severity: Low,
+			Why:  "what an admin writes is not for every account of the node; su asks for a password as often as one likes, and leaves no trail like sudo's",
+			Want: "umask 027 for login shells, pam_wheel required for su",
+			Refs: []string{"CIS Debian 12 5.4.3.3", "CIS Debian 12 5.2.7", "CIS Debian 13 5.4.3.3", "dev-sec os-05", "lynis AUTH-9328"},
+			Conflict: "Benchmarks set UMASK in /etc/login.defs. That file is Debian's: once changed, unattended-upgrades holds its package back " +
+				"as soon as a new version of the file comes. A file of our own in /etc/profile.d does the same for logins; UMASK 027 in login.defs is as good. " +
+				"Debian has no group wheel, so that su is then for root alone: sudo is the way",
+			Needs: []Part{PartAccounts, PartFiles}, Files: []string{umaskFile, suFile},
+			Check: checkHabits, Mend: mendHabits,
+		},
+		{
+			ID: "ACC-08", Title: "Homes are closed, without files that open them", Severity: Low,
+			Why:   ".rhosts and .shosts let others in, .netrc holds passwords in plain text, .forward runs programs; what others can write in a home, its owner runs",
+			Want:  "0750 or tighter and the owner's; no .rhosts, .shosts, .netrc, .forward; no hidden file that others write",
+			Refs:  []string{"CIS Debian 12 7.2.9-10", "CIS Debian 13 7.2.9-10", "dev-sec os-09", "lynis HOME-9302"},
+			Needs: []Part{PartAccounts},
+			Check: checkHomes, Mend: mendHomes,
+		},
+	}
+}
+
+// wheelRequired and wheelTrusted are lines of PAM's that close su, and that open it without a password.
+var (
+	wheelRequired = regexp.MustCompile(`(?m)^\s*auth\s+(?:required|requisite)\s+pam_wheel\.so\b(.*)$`)
+	wheelTrusted  = regexp.MustCompile(`(?m)^\s*auth\s+sufficient\s+pam_wheel\.so\b.*\btrust\b.*$`)
+	wheelComment  = regexp.MustCompile(`(?m)^#\s*auth\s+required\s+pam_wheel\.so[ \t]*$`)
+	rootThrough   = regexp.MustCompile(`(?m)^\s*auth\s+sufficient\s+pam_rootok\.so.*$`)
+)
+
+func closesSu(content string) bool {
+	for _, match := range wheelRequired.FindAllStringSubmatch(content, -1) {
+		if !strings.Contains(match[1], "deny") {
+			return !wheelTrusted.MatchString(content)
+		}
+	}
+	return false
+}
+
+func hasUmask(f *facts.Facts) bool {
+	umask, err := strconv.ParseUint(f.Accounts.Umask, 8, 32)
+	return err == nil && umask&wantUmask == wantUmask || !differs(f.Files[umaskFile], umaskText, 0o644)
+}
+
+func checkHabits(f *facts.Facts, _ Policy) Verdict {
+	su := f.Files[suFile]
+	if !su.Exists {
+		return unknown(suFile + " is not there")
+	}
+	var wrong []string
+	if !hasUmask(f) {
+		wrong = append(wrong, fmt.Sprintf("/etc/login.defs: UMASK %s, and %s is not as k3sedge writes it", orNothing(f.Accounts.Umask, "nothing"), umaskFile))
+	}
+	if !closesSu(su.Content) {
+		wrong = append(wrong, suFile+": no line requires pam_wheel.so, or one trusts it")
+	}
+	have := "umask 027, su for wheel"
+	if len(wrong) > 0 {
+		have = strings.Join(wrong, "; ")
+	}
+	return decide(wrong, have, "")
+}
+
+// mendHabits changes one line of su's file and leaves the user's others alone.
+func mendHabits(f *facts.Facts, _ Policy) Mend {
+	var m Mend
+	if !hasUmask(f) {
+		m.Files = append(m.Files, facts.FileChange{Path: umaskFile, Content: umaskText, Mode: 0o644})
+	}
+	su := f.Files[suFile]
+	if closesSu(su.Content) {
+		return m
+	}
+	content, ok := closedSu(su.Content)
+	if !ok {
+		m.Advice = append(m.Advice, fmt.Sprintf("put `%s` behind pam_rootok.so in %s, and take lines with `trust` out", wheelLine, suFile))
+		return m
+	}
+	m.Files = append(m.Files, facts.FileChange{Path: suFile, Content: content, Mode: su.Mode&0o644 | 0o400})
+	return m
+}
+
+// closedSu takes the comment from Debian's own line, or puts one behind the
+// line that lets root through. Without that line even root could not use su.
+func closedSu(content string) (string, bool) {
+	root := rootThrough.FindStringIndex(content)
+	if root == nil || wheelTrusted.MatchString(content) {
+		return "", false
+	}
+	at := wheelComment.FindStringIndex(content)
+	if at == nil || at[0] < root[0] {
+		return content[:root[1]] + "\n" + wheelLine + content[root[1]:], true
+	}
+	return content[:at[0]] + wheelLine + content[at[1]:], true
+}
+
+// forbiddenDotfiles open an account, or tell how to open others.
+func forbiddenDotfiles() []string { return []string{".rhosts", ".shosts", ".netrc", ".forward"} }
+
+// homeOf is a home with the number of its owner.
+type homeOf struct {
+	facts.Home
+	uid int
+}
+
+// homes are those that are there. A home that is a link or shared is judged as it is.
+func homes(f *facts.Facts) []homeOf {
+	var out []homeOf
+	for _, h := range f.Accounts.Homes {
+		u, found := user(f, h.User)
+		if found && h.Stat.Kind != facts.KindAbsent && h.Stat.Kind != "" {
+			out = append(out, homeOf{h, u.UID})
+		}
+	}
+	return out
+}
+
+func (h homeOf) open() bool { return h.Stat.Mode&^homeMost&0o777 != 0 }
+
+// strange is true where somebody else owns the home. root may: that is how a
+// home for file transfer alone is made.
+func (h homeOf) strange() bool { return h.Stat.UID != h.uid && h.Stat.UID != 0 }
+
+func (h homeOf) badDotfiles() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(h.Dotfiles)) {
+		s := h.Dotfiles[name]
+		if slices.Contains(forbiddenDotfiles(), name) || s.Mode&0o022 != 0 {
+			out = append(out, statLine(h.Path+"/"+name, s))
+		}
+	}
+	return out
+}
+
+func checkHomes(f *facts.Facts, _ Policy) Verdict {
+	var wrong []string
+	all := homes(f)
+	if len(all) == 0 {
+		return unknown("there is no home")
+	}
+	for _, h := range all {
+		if h.open() || h.strange() {
+			wrong = append(wrong, fmt.Sprintf("%s of %s", statLine(h.Path, h.Stat), h.User))
+		}
+		wrong = append(wrong, h.badDotfiles()...)
+	}
+	have := fmt.Sprintf("%d homes", len(all))
+	if len(wrong) > 0 {
+		have = strings.Join(wrong, "; ")
+	}
+	return decide(wrong, have, "")
+}
+
+// mendHomes closes homes where people's are. Files in them are their owners'.
+func mendHomes(f *facts.Facts, _ Policy) Mend {
+	var m Mend
+	for _, h := range homes(f) {
+		usual := h.Path == "/root" || strings.HasPrefix(h.Path, "/home/")
+		switch {
+		case h.strange():
+			m.Advice = append(m.Advice, fmt.Sprintf("give %s back: `chown %s %s`", h.Path, h.User, h.Path))
+		case h.open() && usual && h.Stat.Kind == facts.KindFolder:
+			m.Attrs = append(m.Attrs, facts.AttrChange{Path: h.Path, Mode: h.Stat.Mode & homeMost, UID: h.Stat.UID, GID: h.Stat.GID})
+		case h.open():
+			m.Advice = append(m.Advice, fmt.Sprintf("close %s: `chmod o-rwx,g-w %s`", h.Path, h.Path))
+		}
+		for _, line := range h.badDotfiles() {
+			m.Advice = append(m.Advice, "take the file away, or its write rights from others: "+line)
+		}
+	}
+	return m
+}
