@@ -2,9 +2,6 @@ package hardening
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -44,23 +41,6 @@ func habitControls() []Control {
 			Check: checkHomes, Mend: mendHomes,
 		},
 	}
-}
-
-// wheelRequired and wheelTrusted are lines of PAM's that close su, and that open it without a password.
-var (
-	wheelRequired = regexp.MustCompile(`(?m)^\s*auth\s+(?:required|requisite)\s+pam_wheel\.so\b(.*)$`)
-	wheelTrusted  = regexp.MustCompile(`(?m)^\s*auth\s+sufficient\s+pam_wheel\.so\b.*\btrust\b.*$`)
-	wheelComment  = regexp.MustCompile(`(?m)^#\s*auth\s+required\s+pam_wheel\.so[ \t]*$`)
-	rootThrough   = regexp.MustCompile(`(?m)^\s*auth\s+sufficient\s+pam_rootok\.so.*$`)
-)
-
-func closesSu(content string) bool {
-	for _, match := range wheelRequired.FindAllStringSubmatch(content, -1) {
-		if !strings.Contains(match[1], "deny") {
-			return !wheelTrusted.MatchString(content)
-		}
-	}
-	return false
 }
 
 func hasUmask(f *facts.Facts) bool {
@@ -103,96 +83,5 @@ func mendHabits(f *facts.Facts, _ Policy) Mend {
 		return m
 	}
 	m.Files = append(m.Files, facts.FileChange{Path: suFile, Content: content, Mode: su.Mode&0o644 | 0o400})
-	return m
-}
-
-// closedSu takes the comment from Debian's own line, or puts one behind the
-// line that lets root through. Without that line even root could not use su.
-func closedSu(content string) (string, bool) {
-	root := rootThrough.FindStringIndex(content)
-	if root == nil || wheelTrusted.MatchString(content) {
-		return "", false
-	}
-	at := wheelComment.FindStringIndex(content)
-	if at == nil || at[0] < root[0] {
-		return content[:root[1]] + "\n" + wheelLine + content[root[1]:], true
-	}
-	return content[:at[0]] + wheelLine + content[at[1]:], true
-}
-
-// forbiddenDotfiles open an account, or tell how to open others.
-func forbiddenDotfiles() []string { return []string{".rhosts", ".shosts", ".netrc", ".forward"} }
-
-// homeOf is a home with the number of its owner.
-type homeOf struct {
-	facts.Home
-	uid int
-}
-
-// homes are those that are there. A home that is a link or shared is judged as it is.
-func homes(f *facts.Facts) []homeOf {
-	var out []homeOf
-	for _, h := range f.Accounts.Homes {
-		u, found := user(f, h.User)
-		if found && h.Stat.Kind != facts.KindAbsent && h.Stat.Kind != "" {
-			out = append(out, homeOf{h, u.UID})
-		}
-	}
-	return out
-}
-
-func (h homeOf) open() bool { return h.Stat.Mode&^homeMost&0o777 != 0 }
-
-// strange is true where somebody else owns the home. root may: that is how a
-// home for file transfer alone is made.
-func (h homeOf) strange() bool { return h.Stat.UID != h.uid && h.Stat.UID != 0 }
-
-func (h homeOf) badDotfiles() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(h.Dotfiles)) {
-		s := h.Dotfiles[name]
-		if slices.Contains(forbiddenDotfiles(), name) || s.Mode&0o022 != 0 {
-			out = append(out, statLine(h.Path+"/"+name, s))
-		}
-	}
-	return out
-}
-
-func checkHomes(f *facts.Facts, _ Policy) Verdict {
-	var wrong []string
-	all := homes(f)
-	if len(all) == 0 {
-		return unknown("there is no home")
-	}
-	for _, h := range all {
-		if h.open() || h.strange() {
-			wrong = append(wrong, fmt.Sprintf("%s of %s", statLine(h.Path, h.Stat), h.User))
-		}
-		wrong = append(wrong, h.badDotfiles()...)
-	}
-	have := fmt.Sprintf("%d homes", len(all))
-	if len(wrong) > 0 {
-		have = strings.Join(wrong, "; ")
-	}
-	return decide(wrong, have, "")
-}
-
-// mendHomes closes homes where people's are. Files in them are their owners'.
-func mendHomes(f *facts.Facts, _ Policy) Mend {
-	var m Mend
-	for _, h := range homes(f) {
-		usual := h.Path == "/root" || strings.HasPrefix(h.Path, "/home/")
-		switch {
-		case h.strange():
-			m.Advice = append(m.Advice, fmt.Sprintf("give %s back: `chown %s %s`", h.Path, h.User, h.Path))
-		case h.open() && usual && h.Stat.Kind == facts.KindFolder:
-			m.Attrs = append(m.Attrs, facts.AttrChange{Path: h.Path, Mode: h.Stat.Mode & homeMost, UID: h.Stat.UID, GID: h.Stat.GID})
-		case h.open():
-			m.Advice = append(m.Advice, fmt.Sprintf("close %s: `chmod o-rwx,g-w %s`", h.Path, h.Path))
-		}
-		for _, line := range h.badDotfiles() {
-			m.Advice = append(m.Advice, "take the file away, or its write rights from others: "+line)
-		}
-	}
 	return m
 }

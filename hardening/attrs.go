@@ -82,34 +82,3 @@ func checkOwned(f *facts.Facts, rules []owned, want string) Verdict {
 	}
 	return decide(wrong, have, want)
 }
-
-// mendOwned takes away what is too much, and leaves tighter modes alone.
-func mendOwned(f *facts.Facts, rules []owned) Mend {
-	var m Mend
-	for _, r := range rules {
-		for _, name := range r.among(f) {
-			s := f.Stats[name]
-			switch {
-			case r.holds(s):
-			case s.Kind != facts.KindFile && s.Kind != facts.KindFolder:
-				m.Advice = append(m.Advice, fmt.Sprintf("%s is no file or folder but a %s: look where it leads, and take its rights away there", name, s.Kind))
-			default:
-				m.Attrs = append(m.Attrs, r.tightened(name, s))
-			}
-		}
-	}
-	return m
-}
-
-func (r owned) tightened(name string, s facts.Stat) facts.AttrChange {
-	a := facts.AttrChange{Path: name, Mode: s.Mode & r.most}
-	if r.group(s.GID) {
-		a.GID = s.GID
-	}
-	return a
-}
-
-// statLine is an owner and a mode as evidence.
-func statLine(name string, s facts.Stat) string {
-	return fmt.Sprintf("%s: mode %04o, owner %d:%d", name, s.Mode, s.UID, s.GID)
-}

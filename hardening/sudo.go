@@ -3,7 +3,6 @@ package hardening
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -73,98 +72,6 @@ func judgeSudo(f *facts.Facts, p Policy) sudoFindings {
 		}
 	}
 	return out
-}
-
-// relaxes reports whether a setting takes away from somebody what all shall
-// have. Of those for everybody the last one counts, which is judged elsewhere.
-func relaxes(f *facts.Facts, p Policy, d facts.SudoDefault) bool {
-	switch {
-	case !d.Off:
-		return false
-	case d.Name == "authenticate":
-		return !strings.HasPrefix(d.For, ":") || !onlyAdmin(f, p, strings.Split(d.For[1:], ","))
-	}
-	return d.For != "" && (d.Name == "use_pty" || d.Name == "logfile")
-}
-
-func orNothing(line, name string) string {
-	if line == "" {
-		return "no file of sudo sets " + name
-	}
-	return line
-}
-
-// lastDefault is the line that decides about a setting for everybody, and
-// whether it is on.
-func lastDefault(s *facts.Sudo, name string) (line string, on bool) {
-	for _, d := range s.Defaults {
-		if d.Name == name && d.For == "" {
-			line, on = defaultLine(d), !d.Off
-		}
-	}
-	return line, on
-}
-
-// sudoLogOf is the file that sudo writes to for everybody, "" where it has none.
-func sudoLogOf(s *facts.Sudo) string {
-	file := ""
-	for _, d := range s.Defaults {
-		if d.Name == "logfile" && d.For == "" {
-			file = d.Value
-			if d.Off {
-				file = ""
-			}
-		}
-	}
-	return file
-}
-
-func defaultLine(d facts.SudoDefault) string {
-	text := d.Name
-	if d.Off {
-		text = "!" + text
-	}
-	if d.Value != "" {
-		text += "=" + d.Value
-	}
-	return fmt.Sprintf("%s:%d: Defaults%s %s", d.File, d.Line, d.For, text)
-}
-
-// onlyAdmin reports whether a list of sudo's names nobody but the admin and
-// root. A group is whoever joins it tomorrow.
-func onlyAdmin(f *facts.Facts, p Policy, users []string) bool {
-	for _, u := range users {
-		if !strings.HasPrefix(u, "!") && u != "root" && u != "#0" && !isAdmin(f, p, u) {
-			return false
-		}
-	}
-	return len(users) > 0
-}
-
-func isAdmin(f *facts.Facts, p Policy, name string) bool {
-	if name == p.Admin {
-		return true
-	}
-	admin, found := user(f, p.Admin)
-	return found && name == "#"+strconv.Itoa(admin.UID)
-}
-
-// becomesRoot reports whether sudo makes the admin root without a password: it
-// just did, or a rule says so.
-func becomesRoot(f *facts.Facts, p Policy) bool {
-	if f.Session != nil && f.Session.User == p.Admin {
-		return true
-	}
-	return slices.ContainsFunc(f.Sudo.Rules, func(r facts.SudoRule) bool {
-		return r.All && slices.ContainsFunc(r.Users, func(u string) bool { return u == "ALL" || isAdmin(f, p, u) || inGroup(f, p.Admin, u) })
-	})
-}
-
-// inGroup reports whether %GROUP of sudo's has the account.
-func inGroup(f *facts.Facts, name, group string) bool {
-	return slices.ContainsFunc(f.Accounts.Groups, func(g facts.Group) bool {
-		return "%"+g.Name == group && slices.Contains(g.Members, name)
-	})
 }
 
 func mendSudo(f *facts.Facts, p Policy) Mend {

@@ -2,8 +2,6 @@ package node
 
 import (
 	"fmt"
-	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +16,6 @@ const (
 	shellsFile = "/etc/shells"
 	loginDefs  = "/etc/login.defs"
 )
-
-// maxDotfiles ends the look into a home that is full of hidden files.
-const maxDotfiles = 1000
 
 // accountFacts reads the host's own files: what another source of names adds
 // has no password here.
@@ -76,166 +71,4 @@ func parsePasswd(text string, shadow map[string]shadowLine) ([]facts.User, error
 		users = append(users, u)
 	}
 	return users, nil
-}
-
-// databaseLines yields the lines of a user database with their numbers,
-// without those that stand for NIS.
-func databaseLines(text string) func(func(int, string) bool) {
-	return func(yield func(int, string) bool) {
-		n := 0
-		for line := range strings.Lines(text) {
-			n++
-			line = strings.TrimRight(line, "\r\n")
-			if strings.TrimSpace(line) == "" || strings.ContainsRune("+-#", rune(line[0])) {
-				continue
-			}
-			if !yield(n, line) {
-				return
-			}
-		}
-	}
-}
-
-// shadowLine is what may be told of a line of /etc/shadow.
-type shadowLine struct {
-	kind                            string
-	changed, max, inactive, expires int
-}
-
-func parseShadow(text string) map[string]shadowLine {
-	out := map[string]shadowLine{}
-	for _, line := range databaseLines(text) {
-		f := strings.Split(line, ":")
-		f = append(f, make([]string, 9)...) // old lines are shorter
-		if _, taken := out[f[0]]; !taken {
-			out[f[0]] = shadowLine{kind: passwordKind(f[1]), changed: days(f[2]), max: days(f[4]), inactive: days(f[6]), expires: days(f[7])}
-		}
-	}
-	return out
-}
-
-func days(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
-// passwordKind names the kind of a hash and forgets the hash.
-func passwordKind(hash string) string {
-	switch {
-	case hash == "":
-		return facts.PasswordEmpty
-	case strings.HasPrefix(hash, "!") || strings.HasPrefix(hash, "*"):
-		return facts.PasswordLocked
-	case !strings.HasPrefix(hash, "$"):
-		if len(hash) == 13 || strings.HasPrefix(hash, "_") {
-			return "des"
-		}
-		return facts.PasswordLocked // no hash looks like this
-	}
-	id, _, _ := strings.Cut(hash[1:], "$")
-	id, _, _ = strings.Cut(id, ",")
-	for name, ids := range map[string][]string{
-		"md5": {"1", "md5"}, "bcrypt": {"2", "2a", "2b", "2x", "2y"}, "nt": {"3"}, "sha1": {"sha1"}, "sha256": {"5"}, "sha512": {"6"},
-		"scrypt": {"7"}, "yescrypt": {"y"}, "gost-yescrypt": {"gy"}, "sm3": {"sm3"},
-	} {
-		if slices.Contains(ids, id) {
-			return name
-		}
-	}
-	return "unknown"
-}
-
-func parseGroups(text string) ([]facts.Group, error) {
-	var groups []facts.Group
-	for n, line := range databaseLines(text) {
-		f := strings.Split(line, ":")
-		if len(f) != 4 || f[0] == "" {
-			return nil, fmt.Errorf("line %d is no group", n)
-		}
-		gid, err := strconv.ParseUint(f[2], 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("line %d has no number for %s", n, f[0])
-		}
-		g := facts.Group{Name: f[0], GID: int(gid), Members: []string{}}
-		for member := range strings.SplitSeq(f[3], ",") {
-			if member = strings.TrimSpace(member); member != "" {
-				g.Members = append(g.Members, member)
-			}
-		}
-		groups = append(groups, g)
-	}
-	return groups, nil
-}
-
-// wordLines are the lines that say something.
-func wordLines(text string) []string {
-	out := []string{}
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
-// loginDefault is the value of a key of login.defs; the last one counts.
-func loginDefault(text, key string) string {
-	value := ""
-	for _, line := range wordLines(text) {
-		if words := strings.Fields(line); len(words) > 1 && words[0] == key {
-			value = words[1]
-		}
-	}
-	return value
-}
-
-// firstPerson is where Debian begins to count the accounts of people, and
-// nobody's number ends them.
-const (
-	firstPerson = 1000
-	nobodysID   = 65534
-)
-
-// homes are the folders of root and of the people.
-func (h Host) homes(users []facts.User) ([]facts.Home, error) {
-	var out []facts.Home
-	for _, u := range users {
-		person := u.UID >= firstPerson && u.UID != nobodysID
-		if u.UID != 0 && !person || !path.IsAbs(u.Home) || path.Clean(u.Home) == "/" {
-			continue
-		}
-		home := facts.Home{User: u.Name, Path: path.Clean(u.Home), Dotfiles: map[string]facts.Stat{}}
-		var err error
-		if home.Stat, err = h.stat(home.Path); err == nil && home.Stat.Kind == facts.KindFolder {
-			err = h.dotfiles(home)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look into the home of %s: %w", u.Name, err)
-		}
-		out = append(out, home)
-	}
-	return out, nil
-}
-
-func (h Host) dotfiles(home facts.Home) error {
-	names, err := h.names(home.Path)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if name[0] != '.' || len(home.Dotfiles) >= maxDotfiles {
-			continue
-		}
-		s, err := h.stat(path.Join(home.Path, name))
-		if err != nil {
-			return err
-		}
-		if s.Kind == facts.KindFile {
-			home.Dotfiles[name] = s
-		}
-	}
-	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path"
 	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -103,65 +101,6 @@ func (r *sudoReader) line(file string, line sudoLine, depth int) error {
 	return nil
 }
 
-// include reads one file; sudo goes on without one that is not there.
-func (r *sudoReader) include(text string, depth int) error {
-	p, err := r.includePath(text)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(r.host.path(p)); isAbsent(err) {
-		return nil
-	}
-	return r.read(p, depth+1)
-}
-
-// includePath is the path behind @include; sudo reads %h as the host's name.
-func (r *sudoReader) includePath(text string) (string, error) {
-	p := strings.NewReplacer(`\ `, " ", `"`, "").Replace(strings.TrimSpace(text))
-	if strings.Contains(p, "%h") {
-		name, err := r.host.line("/proc/sys/kernel/hostname")
-		if err != nil {
-			return "", fmt.Errorf("read sudoers: %w", err)
-		}
-		name, _, _ = strings.Cut(name, ".")
-		p = strings.ReplaceAll(p, "%h", name)
-	}
-	if !path.IsAbs(p) {
-		p = path.Join(path.Dir(sudoers), p)
-	}
-	return path.Clean(p), nil
-}
-
-// includeDir reads a folder's files in their order, without those that look
-// like a package manager's or an editor's leftovers.
-func (r *sudoReader) includeDir(text string, depth int) error {
-	dir, err := r.includePath(text)
-	if err != nil {
-		return err
-	}
-	names, err := r.host.names(dir) // sorted
-	if err != nil {
-		return fmt.Errorf("read sudoers: %w", err)
-	}
-	for _, name := range names {
-		if strings.Contains(name, ".") || strings.HasSuffix(name, "~") {
-			continue
-		}
-		p := path.Join(dir, name)
-		info, err := r.host.stat(p)
-		if err != nil {
-			return fmt.Errorf("read sudoers: %w", err)
-		}
-		if info.Kind != facts.KindFile && info.Kind != facts.KindLink {
-			continue
-		}
-		if err := r.read(p, depth+1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (r *sudoReader) facts() facts.Sudo {
 	s := facts.Sudo{Files: r.files, Defaults: r.defaults, Rules: r.rules}
 	for i, d := range s.Defaults {
@@ -196,35 +135,4 @@ func (r *sudoReader) expand(users []string, depth int) []string {
 		out = append(out, r.expand(members, depth+1)...)
 	}
 	return out
-}
-
-// checkSudoers lets visudo say whether it will take the files of a change: one
-// that sudo cannot read ends the admin's way to root.
-func (h Host) checkSudoers(ctx context.Context, t facts.Transaction) error {
-	var errs []error
-	for _, f := range t.Files {
-		if f.Absent || path.Dir(f.Path) != sudoersDir {
-			continue
-		}
-		if f.Mode != 0o440 {
-			errs = append(errs, fmt.Errorf("file %s: mode %#o: sudo wants 0440", f.Path, f.Mode))
-		}
-		if strings.Contains(path.Base(f.Path), ".") {
-			errs = append(errs, fmt.Errorf("file %s: sudo reads no file with a dot in its name", f.Path))
-		}
-		if _, err := h.Runner.Run(ctx, Command{Argv: []string{visudo, "-c", "-f", "-"}, Stdin: f.Content}); err != nil {
-			errs = append(errs, fmt.Errorf("file %s: %w", f.Path, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// checkPAM refuses a configuration of su that would keep root itself out.
-func checkPAM(t facts.Transaction) error {
-	for _, f := range t.Files {
-		if f.Path == suPAM && !f.Absent && !strings.Contains(f.Content, "pam_rootok.so") {
-			return fmt.Errorf("file %s: it no longer lets root through", f.Path)
-		}
-	}
-	return nil
 }

@@ -1,0 +1,59 @@
+package node
+
+import (
+	"fmt"
+	"path"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+)
+
+// maxDotfiles ends the look into a home that is full of hidden files.
+const maxDotfiles = 1000
+
+// firstPerson is where Debian begins to count the accounts of people, and
+// nobody's number ends them.
+const (
+	firstPerson = 1000
+	nobodysID   = 65534
+)
+
+// homes are the folders of root and of the people.
+func (h Host) homes(users []facts.User) ([]facts.Home, error) {
+	var out []facts.Home
+	for _, u := range users {
+		person := u.UID >= firstPerson && u.UID != nobodysID
+		if u.UID != 0 && !person || !path.IsAbs(u.Home) || path.Clean(u.Home) == "/" {
+			continue
+		}
+		home := facts.Home{User: u.Name, Path: path.Clean(u.Home), Dotfiles: map[string]facts.Stat{}}
+		var err error
+		if home.Stat, err = h.stat(home.Path); err == nil && home.Stat.Kind == facts.KindFolder {
+			err = h.dotfiles(home)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look into the home of %s: %w", u.Name, err)
+		}
+		out = append(out, home)
+	}
+	return out, nil
+}
+
+func (h Host) dotfiles(home facts.Home) error {
+	names, err := h.names(home.Path)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name[0] != '.' || len(home.Dotfiles) >= maxDotfiles {
+			continue
+		}
+		s, err := h.stat(path.Join(home.Path, name))
+		if err != nil {
+			return err
+		}
+		if s.Kind == facts.KindFile {
+			home.Dotfiles[name] = s
+		}
+	}
+	return nil
+}
