@@ -114,6 +114,9 @@ func (h Host) writeBootUnit() error {
 // startTimer starts the timer, and asks whether it runs. A run that is killed
 // or fails is started again until it has taken the change back.
 func (h Host) startTimer(ctx context.Context, t facts.Transaction) error {
+	// A run of an earlier way back that never succeeds keeps its unit, and its
+	// name. Nothing waits for it now: whatever it was to take back is over.
+	_, _ = h.Runner.Run(ctx, command(systemctl, "stop", rollbackUnit+".service"))
 	h.stopTimer(ctx)
 	_, err := h.Runner.Run(ctx, command(systemdRun, "--quiet", "--collect", "--unit="+rollbackUnit,
 		"--description=Take back the unconfirmed change "+t.ID+" of k3sedge",

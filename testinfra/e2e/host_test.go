@@ -27,7 +27,9 @@ const insideProject = "K3SEDGE_E2E_PROJECT"
 func TestRealPartsKeepTheContracts(t *testing.T) {
 	s := newEdge(t, "e2e-host")
 	s.must(0, "up")
-	s.inside("TestInsideTheLAN")
+	if said, err := s.inside("TestInsideTheLAN"); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
 }
 
 // TestInsideTheLAN is the part of TestRealPartsKeepTheContracts that needs the
