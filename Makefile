@@ -2,11 +2,13 @@
 SHELL := /bin/bash -o pipefail
 export CGO_ENABLED ?= 0
 LAB_PACKAGES := curl iproute2 iptables iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container xorriso
+JUDGE_PACKAGES := lynis ssh-audit
+BENCH_PACKAGES := ansible-core lynis
 BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
-.PHONY: bundle deps build agents test lint unit e2e lab demo bench golden fuzz clean
+.PHONY: bundle deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
 
 deps: ## Debian packages of the lab; asks for nothing that is already there
 	@.ci/deps $(LAB_PACKAGES)
@@ -35,6 +37,7 @@ bundle: ## the lab's K3s and the real Traefik, built once for each content
 	@.ci/bundle bin/bundle
 
 e2e: deps build bundle
+	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
 	@.ci/e2e go test -p 1 -count=1 -timeout 40m -v ./testinfra/lab ./testinfra/e2e
 
 lab: deps build bundle
@@ -43,7 +46,12 @@ lab: deps build bundle
 demo: deps build bundle ## out of nothing: two machines, hardened, K3s, Traefik and a service
 	@.ci/demo
 
+judges: deps build ## ssh-audit, lynis and a prober look at a hardened machine
+	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
+	@.ci/e2e go test -count=1 -timeout 20m -v -run '^TestJudges$$' ./testinfra/e2e
+
 bench: deps build bundle
+	@.ci/deps $(BENCH_PACKAGES) || echo "the peers are left out of the benchmarks: their packages could not be installed"
 	@.ci/kubectl bin/kubectl
 	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
 

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/testinfra/lab"
 )
@@ -36,18 +37,56 @@ func TestExistingMachines(t *testing.T) {
 		s.must(0, "trust", n.Name, "--fingerprint", fingerprints[n.Name])
 	}
 	s.must(3, "up", "--plan")
+	stock := s.audit(3)
+	s.onNode(1, kubeChains)
+	chains := s.chains(1)
 	up := s.must(0, "up")
 	if strings.Count(up.stdout, "yes") != 2 {
 		t.Errorf("not both machines are compliant:\n%s", up.stdout)
 	}
 	s.must(0, "up", "--plan")
-	s.must(0, "harden", "--check")
+	t.Run("only what needs more than a container is left", func(t *testing.T) {
+		for node, findings := range s.on(t).audit(0) {
+			onlyTheExcusedIsLeft(t, node, findings)
+			t.Logf("%s: %d of %d controls did not pass before, %d do not now", node, notPassing(stock[node]), len(findings), notPassing(findings))
+		}
+	})
+	t.Run("hardened again writes nothing", func(t *testing.T) {
+		s := s.on(t)
+		s.writesNothing(func() { s.must(0, "harden") })
+	})
+	t.Run("the rules of Kubernetes stay", func(t *testing.T) { rulesStay(t, s.on(t), chains) })
 	if r := s.must(2, "down", "--yes"); !strings.Contains(r.stderr, "did not make these machines") {
 		t.Errorf("down of machines that we did not make: %s", r.stderr)
 	}
 	if s.ssh(0, "true").code != 0 {
 		t.Error("the machine is gone after down")
 	}
+}
+
+// rulesStay wants the rules that stood on the second node before it was
+// hardened, whatever is done with its firewall.
+func rulesStay(t *testing.T, s *site, chains string) {
+	if after := s.chains(1); after != chains {
+		t.Errorf("after harden:\n%s\nbefore\n%s", after, chains)
+	}
+	s.onNode(1, "sudo nft delete table inet k3sedge")
+	s.must(0, "harden", "--only", "FW", "--node", s.cluster.Nodes[1].Name)
+	s.onNode(1, "sudo systemctl restart nftables")
+	if after := s.chains(1); after != chains {
+		t.Errorf("after a restart of nftables:\n%s\nbefore\n%s", after, chains)
+	}
+	s.must(0, "harden", "--check")
+}
+
+// notPassing counts the controls that do not pass.
+func notPassing(findings map[string]hardening.Finding) (n int) {
+	for _, f := range findings {
+		if f.Status != hardening.Pass {
+			n++
+		}
+	}
+	return n
 }
 
 // becomeExisting boots machines that Proxmox knows nothing of and writes a

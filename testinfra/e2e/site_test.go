@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,7 +178,9 @@ func (s *site) must(code int, args ...string) result {
 // ssh runs a shell command on a node with OpenSSH and the pins that k3sedge keeps.
 func (s *site) ssh(node int, script string) result {
 	s.t.Helper()
-	cmd, out, errs := s.command(s.sshArgs(node, script)...)
+	// A login that a change of the firewall cuts off in the middle ends within seconds too.
+	argv := slices.Insert(s.sshArgs(node, script), 1, "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=3")
+	cmd, out, errs := s.command(argv...)
 	return s.finish(cmd.Run(), out, errs)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type Server struct {
 	switches switches
 	commands []string
 	redirect map[string]string
+	canned   map[string][]byte // answers by the end of the command line
 	logins   int
 	opened   int
 }
@@ -57,7 +59,13 @@ type switches struct {
 // with the test, and with it every command that still runs.
 func Start(t testing.TB, authorized ...string) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return StartAt(t, "127.0.0.1:0", authorized...)
+}
+
+// StartAt is Start at an address of loopback, where there are many servers.
+func StartAt(t testing.TB, address string, authorized ...string) *Server {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +163,29 @@ func (s *Server) Delay(d time.Duration) { s.set(func(w *switches) { w.delay = d 
 // Program puts a script in the place of the program at an absolute path of
 // this computer, whether or not it is there, for those who run it by sudo.
 func (s *Server) Program(path, script string) { s.shims.program(path, script) }
+
+// Canned answers at once, and without running anything, commands whose line
+// ends so.
+func (s *Server) Canned(end string, out []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.canned == nil {
+		s.canned = map[string][]byte{}
+	}
+	s.canned[end] = out
+}
+
+// cannedFor is the canned answer to a command line.
+func (s *Server) cannedFor(line string) (out []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for end, out := range s.canned {
+		if strings.HasSuffix(line, end) {
+			return out, true
+		}
+	}
+	return nil, false
+}
 
 // SudoPassword makes sudo ask for a password.
 func (s *Server) SudoPassword(on bool) { s.shims.sudoPassword(on) }
