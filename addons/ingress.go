@@ -13,6 +13,8 @@ const (
 
 	ingressClass  = "traefik"
 	tlsOptionName = "tls"
+	// defaultOptions is the one that Traefik takes for hosts that nobody has.
+	defaultOptions = "default"
 )
 
 // ingress is the route of the LAN and, where the router forwards ports, of the internet.

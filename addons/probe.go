@@ -95,13 +95,9 @@ func probeRequest(s inventory.Service) (look.Request, error) {
 	if err != nil {
 		return look.Request{}, err
 	}
-	host := s.Host
-	if name, wildcard := strings.CutPrefix(host, "*."); wildcard {
-		host = "k3sedge-probe." + name
-	}
 	var r look.Request
 	for _, server := range s.To {
-		d := look.Dial{Address: server, HTTP: true, Host: host, Path: "/", Millis: int(probeTime.Milliseconds())}
+		d := look.Dial{Address: server, HTTP: true, Host: s.SomeHost(), Path: "/", Millis: int(probeTime.Milliseconds())}
 		if s.Scheme == inventory.SchemeHTTPS {
 			d.TLS, d.ServerName, d.CA = true, serverName(s), ca
 		}

@@ -93,6 +93,8 @@ func TestRules(t *testing.T) {
 		"foreign namespace":   {git, manifest("v1", "Namespace", "", "edge-git", nil), "service git: the namespace edge-git is there already"},
 		"slice without port":  {git, slicePorts(map[string]any{"name": "http"}), "the EndpointSlice shop/cart has a port without a number"},
 		"slice with port 0":   {git, slicePorts(map[string]any{"port": 80}, map[string]any{"port": 0}), "shop/cart"},
+		"another default":     {git, manifest("traefik.io/v1alpha1", "TLSOption", "web", "default", map[string]any{"spec": map[string]any{}}), "the TLSOption web/default takes the name"},
+		"other TLS options":   {git, manifest("traefik.io/v1alpha1", "TLSOption", "default", "mine", map[string]any{"spec": map[string]any{}}), ""},
 		"slice without ports": {git, slicePorts(), ""},
 		"safe naming":         {git, traefikArgs("--global", "--providers.kubernetesCRD.safeNaming=true"), "safeNaming"},
 		"unsafe naming":       {git, traefikArgs("--providers.kubernetescrd.safenaming=false"), ""},

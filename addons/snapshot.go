@@ -46,7 +46,7 @@ func sources() []source {
 		{kind: object.Service{}.Kind(), ours: true},
 		{kind: object.EndpointSlice{}.Kind()},
 		{kind: object.Middleware{}.Kind()},
-		{kind: object.TLSOption{}.Kind(), ours: true},
+		{kind: object.TLSOption{}.Kind()},
 		{kind: object.ServersTransport{}.Kind(), ours: true},
 		{kind: object.Ingress{}.Kind()},
 		{kind: ingressRoute(), optional: true},

@@ -18,6 +18,7 @@ func SystemObjects(c inventory.Cluster) ([]object.Object, error) {
 	out := []object.Object{
 		object.Namespace{Meta: object.Meta{Name: SystemNamespace}},
 		object.TLSOption{Meta: meta(tlsOptionName), Spec: tlsOption()},
+		object.TLSOption{Meta: meta(defaultOptions), Spec: tlsOption()},
 		object.Middleware{Meta: meta(headersName), Spec: object.MiddlewareSpec{Headers: headersOf(inventory.Service{Preset: inventory.PresetWeb})}},
 	}
 	limits, err := sharedLimits(edge)

@@ -1,6 +1,9 @@
 package inventory
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Service is services/NAME.yaml: one off-cluster service behind the edge.
 type Service struct {
@@ -27,6 +30,15 @@ type Service struct {
 	// Middlewares are further ones that are in the cluster already, as
 	// NAMESPACE-NAME@kubernetescrd. They come after ours.
 	Middlewares []string `yaml:"middlewares,omitempty"`
+}
+
+// SomeHost is a host that the service answers to: its own, or one of those for
+// which its wildcard stands.
+func (s Service) SomeHost() string {
+	if name, wildcard := strings.CutPrefix(s.Host, "*."); wildcard {
+		return "k3sedge-probe." + name
+	}
+	return s.Host
 }
 
 // Expose says who may reach a service.

@@ -59,7 +59,7 @@ func unwritten(t *testing.T, e *edge) {
 		}
 		kinds[o.Kind]++
 	}
-	for kind, n := range map[string]int{"Namespace": 2, "Service": 1, "EndpointSlice": 1, "Ingress": 1, "TLSOption": 1} {
+	for kind, n := range map[string]int{"Namespace": 2, "Service": 1, "EndpointSlice": 1, "Ingress": 1, "TLSOption": 2} {
 		if kinds[kind] != n {
 			t.Errorf("%d of kind %s in the manifests, want %d: %v", kinds[kind], kind, n, kinds)
 		}
@@ -110,13 +110,12 @@ func seedAnswers(t *testing.T, e *edge) {
 			t.Errorf("redirected to %s", to)
 		}
 	}
-	// A host that nobody has: no certificate, no route.
-	for _, r := range e.both(0, "https://other.lab.test/") {
-		if !strings.Contains(r.body, "certificate") {
-			t.Errorf("not refused for its certificate: %s", r)
+	// A host that nobody has is refused by name, and shown no certificate at all.
+	for _, r := range e.both(0, "https://other.lab.test/", "--insecure") {
+		if !strings.Contains(r.body, "alert") {
+			t.Errorf("not refused for its name: %s", r)
 		}
 	}
-	e.both(http.StatusNotFound, "https://other.lab.test/", "--insecure")
 	// One host by its certificate, another by its request.
 	e.both(http.StatusMisdirectedRequest, gitPage, "--header", "Host: other.lab.test")
 	// What is before TLS 1.2 is not spoken for the service.
@@ -266,8 +265,7 @@ func removed(t *testing.T, e *edge) {
 		t.Errorf("the namespace is still there: %s", r)
 	}
 	for i := range e.cluster.Nodes {
-		eventually(t, "there is no route", 10*time.Second, func() bool { return e.get(i, gitPage, "--insecure").status == http.StatusNotFound })
-		eventually(t, "there is no certificate", 10*time.Second, func() bool { return e.get(i, gitPage).status == 0 })
+		eventually(t, "there is no certificate", 10*time.Second, func() bool { return e.get(i, gitPage, "--insecure").status == 0 })
 	}
 	if now := e.made("k3sedge.dev/service=site"); !slices.Equal(now, kept) || len(now) == 0 {
 		t.Errorf("another service was touched:\nbefore %v\nafter %v", kept, now)
