@@ -30,6 +30,7 @@ type ClusterPolicy struct {
 	Servers []netip.Addr
 	// APIFrom may reach the API besides the nodes, Web the ports 80 and 443.
 	APIFrom, Web []netip.Prefix
+	Edge         EdgePolicy
 }
 
 // clusterPolicy is nil for machines without K3s. published are the sources
@@ -43,6 +44,7 @@ func clusterPolicy(c inventory.Cluster, n inventory.Node, published []netip.Pref
 		Server:  n.Role == inventory.Server,
 		APIFrom: c.K3s.AllowFrom,
 		Web:     append([]netip.Prefix{c.Network.CIDR}, published...),
+		Edge:    edgePolicy(c, published),
 	}
 	if c.Edge != nil {
 		p.Web = append(p.Web, c.Edge.AllowFrom...)

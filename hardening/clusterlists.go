@@ -3,6 +3,7 @@ package hardening
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -27,11 +28,13 @@ func clusterSeen(c *facts.Cluster) map[Part]bool {
 	if c == nil {
 		return nil
 	}
-	return map[Part]bool{
+	seen := edgeSeen(c.Edge)
+	maps.Copy(seen, map[Part]bool{
 		PartCluster: true, PartNodes: c.Nodes != nil, PartKubelets: c.Kubelets != nil, PartNamespaces: c.Namespaces != nil,
 		PartPods: c.Pods != nil, PartNetworkPolicies: c.NetworkPolicies != nil, PartServiceAccounts: c.ServiceAccounts != nil,
 		PartClusterAdmins: c.ClusterAdmins != nil, PartTokenSecrets: c.TokenSecrets != nil, PartTrials: c.Trials != nil,
-	}
+	})
+	return seen
 }
 
 // clusterLists are the lists that are asked for, each of them once.

@@ -35,8 +35,9 @@ type ClusterLook struct {
 }
 
 // LookAtCluster begins to ask: every list and every trial at the same time.
-// api is nil where the file wants no cluster; there is nothing to ask then.
-func LookAtCluster(ctx context.Context, api ClusterReader, nodes []string) *ClusterLook {
+// api is nil where the file wants no cluster; there is nothing to ask then. p
+// is the policy of any of the nodes.
+func LookAtCluster(ctx context.Context, api ClusterReader, nodes []string, p Policy) *ClusterLook {
 	l := &ClusterLook{done: make(chan struct{}), facts: facts.Cluster{Kubelets: map[string]facts.Kubelet{}, Trials: map[string]facts.Trial{}}}
 	if api == nil {
 		close(l.done)
@@ -49,6 +50,9 @@ func LookAtCluster(ctx context.Context, api ClusterReader, nodes []string) *Clus
 		var all sync.WaitGroup
 		for _, q := range clusterQuestions(nodes) {
 			all.Go(func() { l.ask(ctx, api, q) })
+		}
+		if servers := p.strictServers(); servers != nil {
+			all.Go(func() { l.bypass(ctx, servers) })
 		}
 		all.Wait()
 		slices.SortFunc(l.problems, func(a, b facts.Problem) int { return cmp.Compare(a.Part, b.Part) })
@@ -74,6 +78,13 @@ func (l *ClusterLook) ask(ctx context.Context, api ClusterReader, q question) {
 	if err := q.keep(&l.facts, answer, err); err != nil {
 		l.problems = append(l.problems, facts.Problem{Part: string(q.part), Error: err.Error()})
 	}
+}
+
+func (l *ClusterLook) bypass(ctx context.Context, services []EdgeService) {
+	answers := bypass(ctx, services)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.facts.Edge.Bypass = answers
 }
 
 // into puts what the API said into a node's facts. One that answered nothing
@@ -107,7 +118,7 @@ func cause(err error) error {
 
 // clusterQuestions are all that is asked of the API.
 func clusterQuestions(nodes []string) []question {
-	out := slices.Concat(clusterLists(), clusterTrials(nodes))
+	out := slices.Concat(clusterLists(), edgeLists(), clusterTrials(nodes))
 	for _, n := range nodes {
 		out = append(out, kubeletQuestion(n))
 	}

@@ -58,7 +58,7 @@ func mustJSON(t *testing.T, v any) string {
 func askedOf(t *testing.T, api ClusterReader) *facts.Facts {
 	t.Helper()
 	f := &facts.Facts{Cluster: &facts.Cluster{}} // as an agent that claims to know
-	LookAtCluster(t.Context(), api, []string{"node-1", "node-2"}).into(t.Context(), f)
+	LookAtCluster(t.Context(), api, []string{"node-1", "node-2"}, Policy{}).into(t.Context(), f)
 	return f
 }
 

@@ -52,6 +52,8 @@ func testPolicy(t *testing.T) Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p = p.WithServices(testServices())
+	p.Profile = Strict // which is the whole catalogue
 	p.Agents = fakeAgents{}
 	p.Window = 2 * time.Second
 	return p
@@ -166,6 +168,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	addFilesystemFacts(f)
 	addAccountFacts(f, p)
 	setCells(f, p, nil)
+	addEdgeFacts(f, p)
 	return f
 }
 

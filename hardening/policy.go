@@ -145,6 +145,7 @@ func (p Policy) request() facts.Request {
 	if p.whole {
 		r.Wire, r.K3s = map[string]look.Dial{}, p.k3sRequest()
 		maps.Copy(r.Wire, p.k3sDials())
+		maps.Copy(r.Wire, p.edgeDials())
 	}
 	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords, &r.Packages, &r.Stats} {
 		slices.Sort(*list)

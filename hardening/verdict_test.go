@@ -195,9 +195,9 @@ func otherMutations() []mutation {
 func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
-	flipped := map[string]bool{}
-	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations(), filesystemMutations(), accountMutations()) {
-		f := clone(t, hardened(t, p))
+	good, flipped := hardened(t, p), map[string]bool{}
+	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations(), filesystemMutations(), accountMutations(), edgeMutations()) {
+		f := clone(t, good)
 		m.change(f, p)
 		for _, finding := range Judge(f, p).Findings {
 			want := Pass

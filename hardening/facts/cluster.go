@@ -19,6 +19,7 @@ type Cluster struct {
 	TokenSecrets []Object `json:"tokenSecrets"`
 	// Trials are requests that the API should refuse, sent as dry runs.
 	Trials map[string]Trial `json:"trials"`
+	Edge   Edge             `json:"edge"`
 }
 
 // Object is what all objects of Kubernetes have.

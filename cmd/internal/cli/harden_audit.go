@@ -81,10 +81,11 @@ func (st *site) auditWhole(ctx context.Context) auditor {
 		api = st.kube()
 	}
 	var names []string
+	var p hardening.Policy
 	for _, n := range st.chosen {
-		names = append(names, n.Name)
+		names, p = append(names, n.Name), st.policies[n.Name]
 	}
-	asked := hardening.LookAtCluster(ctx, api, names)
+	asked := hardening.LookAtCluster(ctx, api, names, p)
 	return func(ctx context.Context, target hardening.Looker, p hardening.Policy) (hardening.Report, error) {
 		return hardening.AuditAll(ctx, target, p, asked)
 	}

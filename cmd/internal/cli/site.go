@@ -104,7 +104,7 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 	}
 	policy.Rescue = st.rescuer(n)
 	policy.Excuse(st.project.Cluster.Waivers, st.streams.Now())
-	st.policies[n.Name] = policy
+	st.policies[n.Name] = policy.WithServices(st.project.Services)
 	if n.HostKey != "" && len(st.pins.Get(n.Name)) == 0 {
 		if err := st.pin(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {
 			return fmt.Errorf("pin the host key of %s: %w", n.Name, err)
