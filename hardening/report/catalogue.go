@@ -126,8 +126,8 @@ func wrap(text string) string {
 // catalogueMarkdown is docs/controls.md.
 func catalogueMarkdown(all []control) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The controls\n\nWhat k3sedge demands of a node: %d controls. This page is made of the same values that judge a node;\n"+
-		"`make golden` writes it. `k3sedge harden explain ID` tells the same on a terminal.\n", len(all))
+	b.WriteString("# The controls\n\nWhat k3sedge demands of a node. This page is made of the same values that judge one: `make golden` writes it.\n" +
+		"`k3sedge harden explain ID` tells the same on a terminal.\n")
 	group := ""
 	for _, c := range all {
 		if c.Group != group {

@@ -66,11 +66,15 @@ func sampleNode1(w hardening.Waiver) []hardening.Finding {
 	return append(out, expired, excused)
 }
 
+func clusterOf(name string) inventory.Cluster {
+	return inventory.Cluster{Name: name, Hardening: inventory.Hardening{Profile: inventory.Baseline}}
+}
+
 // sample is a report with one of everything.
 func sample(t *testing.T) Document {
 	t.Helper()
 	now := time.Date(2026, 11, 30, 1, 5, 0, 0, time.UTC)
-	c := inventory.Cluster{Name: "home", Hardening: inventory.Hardening{Profile: inventory.Baseline}}
+	c := clusterOf("home")
 	for _, w := range [][5]string{
 		{"SSH-13", "*", "tunnels for the backup", "ops", "2027-01-31"}, {"KRN-04", "edge-1", "an old router", "net team", "2026-11-01"},
 	} {

@@ -84,7 +84,7 @@ func nearestCommand(app *cli.App, name string) string {
 }
 
 func onUsageError(c *cli.Context, err error, _ bool) error {
-	name := strings.TrimSpace("k3sedge " + c.Command.FullName())
+	name := strings.TrimSpace("k3sedge " + fullName(c))
 	if c.Command.Name == c.App.Name {
 		name = c.App.Name
 	}
@@ -101,15 +101,20 @@ func command(c cli.Command, arguments, examples string) *cli.Command {
 	return &c
 }
 
+// fullName is a command's with all words that lead to it.
+func fullName(c *cli.Context) string {
+	return strings.TrimPrefix(c.Command.HelpName, c.App.Name+" ")
+}
+
 // wantArgs refuses a wrong number of arguments with the command's usage.
 func wantArgs(c *cli.Context, least, most int) error {
 	n := c.NArg()
-	usage := strings.TrimSpace(fmt.Sprintf("usage: k3sedge %s [flags] %s", c.Command.FullName(), c.Command.ArgsUsage))
+	usage := strings.TrimSpace(fmt.Sprintf("usage: k3sedge %s [flags] %s", fullName(c), c.Command.ArgsUsage))
 	switch {
 	case n > most:
-		return usagef(usage, "%s: %q is one argument too many", c.Command.FullName(), c.Args().Get(most))
+		return usagef(usage, "%s: %q is one argument too many", fullName(c), c.Args().Get(most))
 	case n < least:
-		return usagef(usage, "%s: an argument is missing", c.Command.FullName())
+		return usagef(usage, "%s: an argument is missing", fullName(c))
 	}
 	return nil
 }

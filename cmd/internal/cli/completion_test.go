@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/k3sedge/k3sedge/hardening"
 )
 
 func TestOffers(t *testing.T) {
@@ -18,6 +20,19 @@ func TestOffers(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(filepath.Dir(file), "services", name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	project := `apiVersion: k3sedge.dev/v1alpha1
+kind: Cluster
+name: home
+id: 0b6f5a0e-6f0a-4a53-9d0f-7d0e6a3c1b2a
+provider: {existing: {}}
+network: {cidr: 10.0.0.0/24, gateway: 10.0.0.1}
+ssh: {agent: true, authorizedKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlMDqpk+V38QQBabicNnZieifIRUVOfs6kGCzsCDSpX]}
+nodes: [{name: edge-1, address: 10.0.0.11}, {name: edge-2, address: 10.0.0.12}]
+`
+	other := filepath.Join(t.TempDir(), "k3sedge.yaml") // whose services have no fault
+	if err := os.WriteFile(other, []byte(project), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	app := newApp(testStreams(io.Discard, io.Discard))
 	for _, tc := range []struct{ words, want string }{
@@ -34,9 +49,18 @@ func TestOffers(t *testing.T) {
 		{"remove-service -o json -f FILE w|", "git wiki"},
 		{"remove-service --file elsewhere/k3sedge.yaml |", ""},
 		{"dwon |", ""},
+		{"harden --format |", "text json sarif junit html"},
+		{"harden --profile |", "baseline strict"},
+		{"harden --check |", ""},
+		{"harden explain S|", strings.Join(hardening.ControlIDs(), " ")},
+		{"harden explain --format |", "text json markdown"},
+		{"harden controls -|", "--help --format"},
+		{"harden --only |", strings.Join(append(hardening.Groups(), hardening.ControlIDs()...), " ")},
+		{"harden --node |", ""},
+		{"harden --file OTHER --node |", "edge-1 edge-2"},
 	} {
 		// The | stands for the cursor.
-		words := strings.Split(strings.TrimSuffix(strings.ReplaceAll(tc.words, "FILE", file), "|"), " ")
+		words := strings.Split(strings.TrimSuffix(strings.NewReplacer("FILE", file, "OTHER", other).Replace(tc.words), "|"), " ")
 		if got := strings.Join(offers(app, words), " "); got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.words, got, tc.want)
 		}

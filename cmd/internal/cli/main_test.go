@@ -28,6 +28,7 @@ const exitLeak = 99
 const (
 	envTerminal = "TEST_TERMINAL"  // width of a terminal that is pretended
 	envCodes    = "TEST_EXIT_CODE" // file into which the exit code is written
+	envToday    = "TEST_TODAY"     // the day on which it runs
 )
 
 // TestMain lets the test's own program be k3sedge, when a script starts it as that.
@@ -43,6 +44,9 @@ func program() {
 		s.AskSecret = askCanary
 	} else if widthOf(os.Stderr) > 0 {
 		s.Err = os.Stderr // a test that made a real terminal looks itself
+	}
+	if today, err := time.Parse(time.DateOnly, os.Getenv(envToday)); err == nil {
+		s.Now = func() time.Time { return today }
 	}
 	code := Main(context.Background(), os.Args, s)
 	if name := os.Getenv(envCodes); name != "" {
