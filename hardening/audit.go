@@ -27,7 +27,7 @@ func Audit(ctx context.Context, target Looker, p Policy) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return judgeAll(slices.DeleteFunc(Controls(), Control.ofCluster), f, p), nil
+	return judgeAll(p.hostControls(), f, p), nil
 }
 
 // AuditAll is Audit with the controls on the cluster, which rest on one look

@@ -26,7 +26,7 @@ func (p Plan) Empty() bool {
 
 // PlanFor gathers what the failing controls ask for. A control that holds adds
 // nothing, so that a host that is as wanted gets an empty plan.
-func PlanFor(f *facts.Facts, p Policy) Plan { return planAll(p.controls(), f, p) }
+func PlanFor(f *facts.Facts, p Policy) Plan { return planAll(p.hostControls(), f, p) }
 
 func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
 	var plan Plan

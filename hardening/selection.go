@@ -94,6 +94,9 @@ func (p Policy) keepsLine(id, line, content string) bool {
 	return slices.Contains(strings.Split(content, "\n"), line)
 }
 
+// hostControls are those that are judged by what the host says alone.
+func (p Policy) hostControls() []Control { return slices.DeleteFunc(p.controls(), Control.ofCluster) }
+
 // controls are those of the catalogue that this run is about.
 func (p Policy) controls() []Control {
 	return slices.DeleteFunc(Controls(), func(c Control) bool { return !p.Selection.Selects(c.ID) })

@@ -47,6 +47,10 @@ func TestOnlyTheSelectedAreJudgedAndMended(t *testing.T) {
 	if r := Judge(f, p); len(r.Findings) != 1 || r.Findings[0].ID != "KRN-01" {
 		t.Errorf("judged: %+v", r.Findings)
 	}
+	h := newHost(t, f)
+	if changes, err := NewStep(p).Check(t.Context(), h); err != nil || len(changes) != 1 || changes[0].ID != "KRN-01" {
+		t.Errorf("the step looks at %+v, %v", changes, err)
+	}
 	plan := PlanFor(f, p)
 	if tx := plan.Transaction; tx.Ruleset != "" || len(tx.Units) != 0 || len(tx.Files) != 1 || tx.Files[0].Path != sysctlFile {
 		t.Errorf("plan: %+v", plan)

@@ -55,7 +55,7 @@ func (s step) Apply(ctx context.Context, w Changer) error {
 	if f.Last != nil && f.Last.Result == facts.RolledBack {
 		converge.Waiting(ctx, "the change to be made"+lastChange(f.Last), "")
 	}
-	if err := Judge(f, s.policy).unknown(); err != nil {
+	if err := judgeAll(s.policy.hostControls(), f, s.policy).unknown(); err != nil {
 		return err
 	}
 	plan := PlanFor(f, s.policy)
