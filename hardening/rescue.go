@@ -67,13 +67,12 @@ func (t transact) drop(ctx context.Context) {
 // outside where that fails. It is nil where the change is confirmed after all.
 func (t transact) aftermath(ctx context.Context, cause error, back time.Time) error {
 	node := t.policy.Node
-	if ctx.Err() != nil {
-		return machine.WithHint(cause, "%s goes back to its old state by itself at %s; then %s", node, clock(back), onceMore)
-	}
-	switch t.ending(ctx, back) {
-	case facts.Confirmed:
+	switch result := t.ending(ctx, back); {
+	case result == facts.Confirmed:
 		return nil
-	case "":
+	case result == "" && ctx.Err() != nil:
+		return machine.WithHint(cause, "%s goes back to its old state by itself at %s; then %s", node, clock(back), onceMore)
+	case result == "":
 		return t.rescue(ctx, cause, back)
 	}
 	return machine.WithHint(fmt.Errorf("%w; %s has gone back to its old state by itself, and lets you in again", cause, node), "%s", onceMore)

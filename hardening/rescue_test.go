@@ -146,3 +146,23 @@ func TestAHostThatDoesNotGoBackIsTakenBackFromOutside(t *testing.T) {
 		})
 	}
 }
+
+func TestWhoDoesNotWaitIsToldWhatComes(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	r := &fakeRescuer{}
+	p.Rescue = r
+	h, _ := lockedOut(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	locked := h.redial
+	h.redial = func(attempt int) error {
+		if attempt > 2 {
+			cancel()
+		}
+		return locked(attempt)
+	}
+	err := NewStep(p).Apply(ctx, h)
+	if !errors.Is(err, ErrNotProven) || !strings.Contains(hintOf(err), "goes back to its old state by itself at ") || slices.Contains(r.calls, "exec") {
+		t.Errorf("error %v, hint %q, calls %v", err, hintOf(err), r.calls)
+	}
+}
