@@ -20,6 +20,10 @@ type Transaction struct {
 	Sysctls map[string]string `json:"sysctls"`
 	// Units are acted on in order after the files are in place.
 	Units []UnitChange `json:"units"`
+	// Client is what the operator's SSH client can do. sshd's configuration as
+	// it will be has to leave it one algorithm of each kind: nobody could
+	// prove a login otherwise. Nil is a change by one that does not tell.
+	Client *Algorithms `json:"client,omitempty"`
 	// Window is the time in seconds after which the host goes back by itself.
 	Window int `json:"window"`
 }
@@ -32,6 +36,10 @@ type FileChange struct {
 	// Absent asks for the file to be put aside (kept under the agent's state
 	// folder, so that a rollback and a curious user can find it).
 	Absent bool `json:"absent"`
+	// MinModulus is of sshd's moduli alone: in place of Content, the file
+	// keeps what it has but the groups with fewer bits. It is half a megabyte,
+	// which need not go over the line.
+	MinModulus int `json:"minModulus,omitempty"`
 }
 
 // UnitChange is one action on a systemd unit.

@@ -36,7 +36,10 @@ func Apply(ctx context.Context, h Host, t facts.Transaction) (facts.Applied, err
 	if done, err := h.inTheWay(t.ID); done != nil || err != nil {
 		return deref(done), err
 	}
-	if err := h.validate(ctx, t); err != nil {
+	if t.Files, err = h.filled(t.Files); err == nil {
+		err = h.validate(ctx, t)
+	}
+	if err != nil {
 		return facts.Applied{}, fmt.Errorf("nothing was changed: %w", err)
 	}
 	if err := h.step("save"); err != nil {
@@ -231,6 +234,7 @@ func (h Host) touchUnit(ctx context.Context, u facts.UnitChange) error {
 		if valid, invalid, err := h.sshdValid(ctx); err != nil || !valid {
 			return errors.Join(fmt.Errorf("reload %s: sshd refuses its configuration: %s", u.Name, invalid), err)
 		}
+		return h.reloadSSHD(ctx, u.Name)
 	}
 	return h.reload(ctx, u.Name)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,4 +68,26 @@ func keepModuli(content string, least int) (string, error) {
 		return "", fmt.Errorf("leave out the moduli below %d bits: %w", least, errNoModuli)
 	}
 	return out.String(), nil
+}
+
+// filled puts in the content of the files whose change says only what it is to
+// be made of.
+func (h Host) filled(files []facts.FileChange) ([]facts.FileChange, error) {
+	out := slices.Clone(files)
+	for i, f := range out {
+		if f.MinModulus == 0 {
+			continue
+		}
+		if f.Path != moduliFile || f.Absent || f.Content != "" {
+			return nil, fmt.Errorf("file %s: the least size of a modulus is for %s alone", f.Path, moduliFile)
+		}
+		content, err := h.readSmall(f.Path)
+		if err != nil {
+			return nil, fmt.Errorf("read sshd's moduli: %w", err)
+		}
+		if out[i].Content, err = keepModuli(string(content), f.MinModulus); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

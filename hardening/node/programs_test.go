@@ -2,11 +2,15 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Run plays the host's programs.
@@ -130,6 +134,7 @@ func (w *world) systemctl(argv []string) (string, bool, error) {
 		w.reloads, u.active = append(w.reloads, name), "active"
 	case "try-reload-or-restart":
 		w.reloads = append(w.reloads, name)
+		return "", true, w.touchPIDFile()
 	default:
 		return "", false, nil
 	}
@@ -160,13 +165,17 @@ const usualSettings = "port 22\nacceptenv LANG\nacceptenv LC_*\nauthorizedkeysfi
 // sshd refuses a configuration with the word "maybe", wherever it is included from.
 func (w *world) sshd(argv []string) (string, bool, error) {
 	main := filepath.Join(w.root, sshdConfig)
-	if len(argv) == 4 {
+	if len(argv) == 4 && argv[2] == "-f" {
 		main = argv[3]
 	}
 	switch argv[1] {
 	case "-t":
 		return "", true, w.readConfig(argv, main)
 	case "-T":
+		if argv[2] == "-f" {
+			said, err := w.said(main)
+			return usualSettings + said, true, err
+		}
 		spec, more := argv[len(argv)-1], ""
 		w.specs = append(w.specs, spec)
 		if w.settings != nil {
@@ -175,6 +184,45 @@ func (w *world) sshd(argv []string) (string, bool, error) {
 		return usualSettings + more, true, nil
 	}
 	return "", false, nil
+}
+
+// touchPIDFile is what an sshd does that has read its files again.
+func (w *world) touchPIDFile() error {
+	p := filepath.Join(w.root, sshdPIDFile)
+	info, err := os.Stat(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chtimes(p, time.Time{}, info.ModTime().Add(time.Second))
+}
+
+// said is what a configuration says of algorithms, with what it includes.
+func (w *world) said(name string) (string, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for line := range strings.Lines(string(b)) {
+		key, args := splitDirective(line)
+		if slices.Contains([]string{"kexalgorithms", "ciphers", "macs"}, key) {
+			fmt.Fprintln(&out, key, strings.Join(args, ","))
+		}
+		for _, arg := range args {
+			if key != "include" {
+				break
+			}
+			included, err := w.said(arg)
+			if err != nil {
+				return "", err
+			}
+			out.WriteString(included)
+		}
+	}
+	return out.String(), nil
 }
 
 func (w *world) readConfig(argv []string, name string) error {

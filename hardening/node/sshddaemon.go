@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -38,6 +40,40 @@ func (h Host) daemon(pidFile string, origins []facts.Origin, keys []string) (*fa
 		out.Files = append(out.Files, facts.Stamp{Path: p, Changed: changed})
 	}
 	return &out, nil
+}
+
+const (
+	sshdPIDFile = "/run/sshd.pid"
+	// reloadPatience is how long sshd may take to read its files again.
+	reloadPatience, reloadPause = 5 * time.Second, 5 * time.Millisecond
+)
+
+// reloadSSHD returns when sshd has read its files again. systemd only sends the
+// signal: a login right after that may still meet the old settings, and would
+// prove nothing about the new ones. Where sshd keeps no PID file in the usual
+// place, nobody can tell.
+func (h Host) reloadSSHD(ctx context.Context, unit string) error {
+	pid, before, err := h.loadedAt(sshdPIDFile)
+	if err != nil {
+		return fmt.Errorf("reload %s: %w", unit, err)
+	}
+	if err := h.reload(ctx, unit); err != nil || pid == 0 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
+	defer cancel()
+	tick := time.NewTicker(reloadPause)
+	defer tick.Stop()
+	for {
+		if pid, loaded, err := h.loadedAt(sshdPIDFile); err == nil && pid != 0 && loaded != before {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil // the proof of a new login decides
+		case <-tick.C:
+		}
+	}
 }
 
 // loadedAt is the process that wrote a PID file, and when. Both are zero where

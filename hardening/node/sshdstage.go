@@ -32,7 +32,10 @@ func (h Host) checkSSHD(ctx context.Context, t facts.Transaction) error {
 	if errors.As(err, &exit) {
 		return fmt.Errorf("sshd refuses its configuration: %s", strings.TrimSpace(s.realNames(exit.stderr)))
 	}
-	return err
+	if err != nil || t.Client == nil {
+		return err
+	}
+	return h.checkClient(ctx, main, *t.Client)
 }
 
 // staged is the disk as it will be after a transaction.

@@ -29,7 +29,7 @@ var (
 func validID(id string) bool { return idPattern.MatchString(id) }
 
 // changeableFiles and changeableFolders are all that a transaction may write.
-func changeableFiles() []string { return []string{sshdConfig, suPAM, "/etc/nftables.conf"} }
+func changeableFiles() []string { return []string{sshdConfig, moduliFile, suPAM, "/etc/nftables.conf"} }
 
 func changeableFolders() []string {
 	return []string{
@@ -81,6 +81,8 @@ func checkFiles(t facts.Transaction) error {
 
 func checkContent(f facts.FileChange) error {
 	switch {
+	case f.Path == moduliFile && f.MinModulus == 0:
+		return fmt.Errorf("file %s: want the least size of a modulus, and nothing else", f.Path)
 	case f.Absent:
 		return nil
 	case f.Mode&^0o777 != 0 || f.Mode&0o400 == 0 || f.Mode&0o022 != 0:
