@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +55,7 @@ func testPolicy(t *testing.T) Policy {
 	p.Profile = Strict // which is the whole catalogue
 	p.Agents = fakeAgents{}
 	p.Window = 2 * time.Second
+	p.Client = testClient
 	return p
 }
 
@@ -144,9 +144,9 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 		Units:    map[string]facts.Unit{},
 		Packages: map[string]string{},
 		Sysctls:  map[string]facts.Sysctl{bridgeFilter: {Absent: true}},
+		HostKeys: goodKeys(),
 		Files: map[string]facts.File{
 			sshdConfig:  {Exists: true, Content: "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n", Mode: 0o644},
-			sshdDropIn:  {Exists: true, Content: dropInText(p), Mode: 0o644},
 			cloudConfig: {}, cloudDropIn: {},
 			nftConfig:   {Exists: true, Content: nftConfigText, Mode: 0o755},
 			nftUnitFile: {Exists: true, Content: nftUnitText, Mode: 0o644},
@@ -161,13 +161,9 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	for _, s := range sysctlSettings() {
 		f.Sysctls[s.key] = facts.Sysctl{Value: s.want, Origin: sysctlFile, Persistent: s.want}
 	}
-	f.SSHD.Origins = []facts.Origin{include()}
-	for i, s := range sshSettings(p) {
-		f.SSHD.Origins = append(f.SSHD.Origins, facts.Origin{Key: s.key(), Value: s.want, File: sshdDropIn, Line: i + 3})
-	}
 	addFilesystemFacts(f)
 	addAccountFacts(f, p)
-	setCells(f, p, nil)
+	addSSHFacts(f, p)
 	addEdgeFacts(f, p)
 	return f
 }
@@ -177,34 +173,12 @@ func include() facts.Origin {
 	return facts.Origin{Key: "include", Value: sshdDropIns + "/*.conf", File: sshdConfig, Line: 1}
 }
 
-// setCells makes the matrix as the drop-in would, with some settings changed in every cell.
-func setCells(f *facts.Facts, p Policy, change map[string]string) {
-	f.SSHD.Cells = nil
-	for _, user := range p.Users() {
-		for _, source := range p.Sources() {
-			settings := map[string][]string{}
-			for _, s := range sshSettings(p) {
-				settings[s.key()] = []string{s.want}
-			}
-			for key, value := range change {
-				settings[key] = strings.Fields(value)
-			}
-			f.SSHD.Cells = append(f.SSHD.Cells, facts.SSHDCell{User: user, Address: source, Settings: settings})
-		}
-	}
-}
-
 // stock are the facts of a Debian machine as cloud-init leaves it.
 func stock(t *testing.T, p Policy) *facts.Facts {
 	t.Helper()
 	f := hardened(t, p)
-	setCells(f, p, map[string]string{"passwordauthentication": "yes", "permitrootlogin": "without-password", "authenticationmethods": "any"})
-	for _, c := range f.SSHD.Cells {
-		delete(c.Settings, "allowusers")
-	}
-	f.SSHD.Origins = []facts.Origin{include(), {Key: "passwordauthentication", Value: "yes", File: sshdDropIns + "/50-cloud-init.conf", Line: 1}}
+	stockSSHD(f, p)
 	f.Firewall.Own = nil
-	f.Files[sshdDropIn] = facts.File{}
 	f.Files[cloudConfig] = facts.File{Exists: true}
 	f.Files[nftConfig] = facts.File{Exists: true, Content: debianNftables, Mode: 0o755}
 	f.Files[nftUnitFile], f.Files[rulesetFile] = facts.File{}, facts.File{}

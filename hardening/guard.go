@@ -35,6 +35,43 @@ func guard(f *facts.Facts, p Policy) error {
 	case !hasKnownKey(f, p):
 		return machine.WithHint(fmt.Errorf("no key of the inventory opens a login as %q", p.Admin), "name your key in ssh.authorizedKeys and put it into the account's authorized_keys")
 	}
+	return guardClient(f, p)
+}
+
+// guardClient refuses lists of which our own SSH client speaks nothing. The
+// host would refuse them too, by what its sshd makes of them.
+func guardClient(f *facts.Facts, p Policy) error {
+	if p.Client == nil {
+		return machine.WithHint(errors.New("nobody said what our own SSH client knows"), "report this: it is a mistake in k3sedge")
+	}
+	client := p.Client()
+	var proofs []string
+	kept := keptSettings(f, p)
+	for _, s := range kept {
+		if s.key() != "hostkey" {
+			continue
+		}
+		for _, k := range f.HostKeys {
+			if k.File == s.want {
+				proofs = append(proofs, proofsOf(k.Type)...)
+			}
+		}
+	}
+	for _, s := range kept {
+		offered, known := strings.Split(s.want, ","), listOf(client, s.key())
+		switch s.key() {
+		case "hostkey":
+			offered, known = proofs, client.HostKeys
+		case "kexalgorithms", "ciphers", "macs":
+		default:
+			continue
+		}
+		if !shares(offered, known) {
+			return machine.WithHint(fmt.Errorf("after the change your SSH client would have nothing in common with sshd for %s: it knows %s, sshd would offer %s",
+				s.keyword, strings.Join(known, ","), strings.Join(offered, ",")),
+				"use the newest k3sedge, or leave it as it is with `k3sedge harden --skip %s`", s.control)
+		}
+	}
 	return nil
 }
 

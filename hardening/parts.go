@@ -16,6 +16,10 @@ const (
 	PartSystem    Part = "system"
 	PartSession   Part = "session"
 	PartSSHD      Part = "sshd"
+	PartOffer     Part = "offer"
+	PartDaemon    Part = "daemon"
+	PartHostKeys  Part = "hostKeys"
+	PartModuli    Part = "moduli"
 	PartLogins    Part = "logins"
 	PartFirewall  Part = "firewall"
 	PartUnits     Part = "units"
@@ -94,6 +98,10 @@ func partGap(f *facts.Facts, part Part) string {
 		PartSystem:    f.System != nil && f.System.BootID != "",
 		PartSession:   f.Session != nil,
 		PartSSHD:      f.SSHD != nil,
+		PartOffer:     f.Offer != nil && len(f.Offer.KeyExchanges) > 0,
+		PartDaemon:    f.Daemon != nil,
+		PartHostKeys:  len(f.HostKeys) > 0,
+		PartModuli:    f.Moduli != nil && f.Moduli.File != "",
 		PartLogins:    f.Logins != nil,
 		PartFirewall:  f.Firewall != nil,
 		PartUnits:     len(f.Units) > 0, // systemd without a single unit was not looked at

@@ -56,6 +56,10 @@ func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
 	slices.SortFunc(t.Attrs, func(a, b facts.AttrChange) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortStableFunc(t.Units, func(a, b facts.UnitChange) int { return unitOrder(a.Action) - unitOrder(b.Action) })
 	t.Window = int(p.Window.Seconds())
+	if p.Client != nil {
+		client := p.Client()
+		t.Client = &client
+	}
 	return plan
 }
 

@@ -25,7 +25,7 @@ func TestTheTransactionForAStockMachine(t *testing.T) {
 	for _, f := range tx.Files {
 		paths = append(paths, f.Path)
 	}
-	want := []string{cloudDropIn, nftConfig, sshdDropIn, sysctlFile, nftUnitFile}
+	want := []string{cloudDropIn, nftConfig, moduliFile, sshdDropIn, sysctlFile, nftUnitFile}
 	if !slices.Equal(paths, want) {
 		t.Errorf("files %q, wanted %q", paths, want)
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/k3sedge/k3sedge/hardening/agent"
@@ -51,6 +53,13 @@ type Policy struct {
 	Waivers   map[string]Waiver
 	// Rescue is nil where nothing reaches the node but its network.
 	Rescue Rescuer
+	// Forwards are the addresses, seen from the node, to which SSH connections
+	// may be forwarded: by these k3sedge reaches the API and, through a jump
+	// host that is a node, the others.
+	Forwards []string
+	// Client says what the operator's own SSH client can do, the host keys that
+	// it would take among it. What sshd may offer is judged by it.
+	Client func() facts.Algorithms
 }
 
 // NewPolicy derives the policy of node n of cluster c. Keys that stand in
@@ -60,7 +69,7 @@ func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) 
 	p := Policy{
 		Node: n.Name, Admin: c.SSH.User, SSHPort: c.SSH.Port, AllowFrom: c.SSH.AllowFrom,
 		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{}, Profile: cmp.Or(c.Hardening.Profile, Baseline),
-		Cluster: clusterPolicy(c, n, published),
+		Cluster: clusterPolicy(c, n, published), Forwards: forwards(c, n),
 	}
 	for _, other := range c.Nodes {
 		if other.Address != n.Address {
@@ -82,6 +91,31 @@ func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) 
 		return Policy{}, fmt.Errorf("policy of %s: %w", n.Name, err)
 	}
 	return p, nil
+}
+
+// forwards are the addresses to which SSH connections that end at n may be
+// forwarded: the API where it runs, and the other nodes where n is the jump host.
+func forwards(c inventory.Cluster, n inventory.Node) []string {
+	var out []string
+	if c.K3s != nil && n.Role == inventory.Server {
+		out = append(out, net.JoinHostPort("127.0.0.1", strconv.Itoa(portAPI)))
+	}
+	if c.SSH.Jump == nil {
+		return out
+	}
+	host, _, err := net.SplitHostPort(c.SSH.Jump.Address)
+	if err != nil {
+		host = c.SSH.Jump.Address
+	}
+	if address, err := netip.ParseAddr(host); host != n.Name && (err != nil || address.Unmap() != n.Address) {
+		return out
+	}
+	for _, other := range c.Nodes {
+		if other.Address != n.Address {
+			out = append(out, net.JoinHostPort(other.Address.String(), strconv.Itoa(c.SSH.Port)))
+		}
+	}
+	return out
 }
 
 // complete refuses a policy that would lock everybody out.
@@ -139,14 +173,12 @@ func (p Policy) request() facts.Request {
 		r.Packages = append(r.Packages, c.Packages...)
 		r.Stats = append(r.Stats, c.Stats...)
 	}
-	for _, s := range sshSettings(p) {
-		r.Keywords = append(r.Keywords, s.key())
-	}
 	if p.whole {
 		r.Wire, r.K3s = map[string]look.Dial{}, p.k3sRequest()
 		maps.Copy(r.Wire, p.k3sDials())
 		maps.Copy(r.Wire, p.edgeDials())
 	}
+	r.Keywords = append(r.Keywords, sshKeywords(p)...)
 	for _, list := range []*[]string{&r.Files, &r.Sysctls, &r.Units, &r.Keywords, &r.Packages, &r.Stats} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)

@@ -10,12 +10,12 @@ import (
 )
 
 // dropInText is our drop-in: a line for every managed keyword.
-func dropInText(p Policy) string {
+func dropInText(f *facts.Facts, p Policy) string {
 	var b strings.Builder
 	b.WriteString("# Written by k3sedge; edits are lost at its next run.\n")
 	b.WriteString("# sshd takes the first value that it reads, and it reads this file first.\n")
-	for _, s := range sshSettings(p) {
-		fmt.Fprintf(&b, "%s %s\n", s.keyword, s.want)
+	for _, s := range keptSettings(f, p) {
+		b.WriteString(s.line() + "\n")
 	}
 	return b.String()
 }
@@ -24,8 +24,8 @@ func dropInText(p Policy) string {
 // A line that stands in sshd_config itself is the user's to take out.
 func mendSSHD(f *facts.Facts, p Policy) Mend {
 	var m Mend
-	if differs(f.Files[sshdDropIn], dropInText(p), 0o644) {
-		m.Files = append(m.Files, facts.FileChange{Path: sshdDropIn, Content: dropInText(p), Mode: 0o644})
+	if differs(f.Files[sshdDropIn], dropInText(f, p), 0o644) {
+		m.Files = append(m.Files, facts.FileChange{Path: sshdDropIn, Content: dropInText(f, p), Mode: 0o644})
 	}
 	if includeIndex(f) < 0 {
 		m.Blocked = append(m.Blocked, fmt.Sprintf("%s does not read the drop-ins: make `Include %s/*.conf` its first line", sshdConfig, sshdDropIns))
@@ -56,16 +56,24 @@ func mendPrecedence(f *facts.Facts, p Policy) Mend {
 func offenders(f *facts.Facts, p Policy) []facts.Origin {
 	out := weakMatches(f, p)
 	for i, o := range f.SSHD.Origins {
-		if !isManaged(o.Key, p) || o.Match != "" || o.File == sshdDropIn {
-			continue
-		}
-		// AllowUsers adds up over all files, wherever they rank.
-		opens := o.Key == "allowusers" && slices.ContainsFunc(strings.Fields(o.Value), isPattern)
-		if opens || outranks(f, i) {
+		if o.Match == "" && o.File != sshdDropIn && isManaged(f, o.Key, p) && overrules(f, p, i) {
 			out = append(out, o)
 		}
 	}
 	return out
+}
+
+// overrules reports whether line i counts although our drop-in says otherwise.
+// AllowUsers and HostKey add up over all files, wherever they rank.
+func overrules(f *facts.Facts, p Policy, i int) bool {
+	o := f.SSHD.Origins[i]
+	switch o.Key {
+	case "hostkey":
+		return !slices.ContainsFunc(hostKeySettings(f, p), func(s sshSetting) bool { return s.want == o.Value })
+	case "allowusers":
+		return outranks(f, i) || slices.ContainsFunc(strings.Fields(o.Value), isPattern)
+	}
+	return outranks(f, i)
 }
 
 // whyNotAside says why the file of o cannot be put aside, or "". What the
@@ -75,7 +83,7 @@ func whyNotAside(f *facts.Facts, o facts.Origin, p Policy) string {
 		return fmt.Sprintf("take out %s", originLine(o))
 	}
 	for _, other := range f.SSHD.Origins {
-		if other.File == o.File && other.Key != "match" && !isManaged(other.Key, p) {
+		if other.File == o.File && other.Key != "match" && !isManaged(f, other.Key, p) {
 			return fmt.Sprintf("take out %s; the file is not put aside, for it also says %s", originLine(o), originLine(other))
 		}
 	}
@@ -83,8 +91,8 @@ func whyNotAside(f *facts.Facts, o facts.Origin, p Policy) string {
 }
 
 // isManaged reports whether our drop-in decides key.
-func isManaged(key string, p Policy) bool {
-	return slices.ContainsFunc(sshSettings(p), func(s sshSetting) bool { return s.key() == key })
+func isManaged(f *facts.Facts, key string, p Policy) bool {
+	return slices.ContainsFunc(keptSettings(f, p), func(s sshSetting) bool { return s.key() == key })
 }
 
 // checkIntegrity wants root's files, and no key that the inventory does not name.
@@ -123,7 +131,7 @@ func mendIntegrity(f *facts.Facts, p Policy) Mend {
 		have := f.Files[file]
 		change := facts.FileChange{Path: file, Content: have.Content, Mode: have.Mode&0o644 | 0o600}
 		if file == sshdDropIn {
-			change.Content, change.Mode = dropInText(p), 0o644
+			change.Content, change.Mode = dropInText(f, p), 0o644
 		}
 		m.Files = append(m.Files, change)
 	}

@@ -35,7 +35,8 @@ func checkPrecedence(f *facts.Facts, p Policy) Verdict {
 		return unknown("sshd -t: " + f.SSHD.Invalid)
 	}
 	var wrong []string
-	for _, s := range sshSettings(p) {
+	kept := slices.DeleteFunc(keptSettings(f, p), func(s sshSetting) bool { return s.adds })
+	for _, s := range kept {
 		i := slices.IndexFunc(f.SSHD.Origins, func(o facts.Origin) bool { return o.Match == "" && o.Key == s.key() })
 		switch {
 		case i < 0:
@@ -44,7 +45,7 @@ func checkPrecedence(f *facts.Facts, p Policy) Verdict {
 			wrong = append(wrong, originLine(f.SSHD.Origins[i]))
 		}
 	}
-	have := fmt.Sprintf("%d of %d managed keywords decided elsewhere", len(wrong), len(sshSettings(p)))
+	have := fmt.Sprintf("%d of %d managed keywords decided elsewhere", len(wrong), len(kept))
 	if cloudInitMayUndo(f) {
 		wrong = append(wrong, cloudDropIn+": does not say ssh_pwauth: false")
 	}
@@ -63,7 +64,7 @@ func checkMatches(f *facts.Facts, p Policy) Verdict {
 		return unknown(gap)
 	}
 	var wrong []string
-	for _, s := range sshSettings(p) {
+	for _, s := range keptSettings(f, p) {
 		for _, c := range cells[1:] {
 			if !slices.Equal(c.Settings[s.key()], cells[0].Settings[s.key()]) {
 				wrong = append(wrong, cellName(c)+": "+shown(s.key(), c.Settings[s.key()]))
@@ -81,15 +82,15 @@ func checkMatches(f *facts.Facts, p Policy) Verdict {
 func weakMatches(f *facts.Facts, p Policy) []facts.Origin {
 	var out []facts.Origin
 	for _, o := range f.SSHD.Origins {
-		if o.Match != "" && weakens(o, p) && !isTransferOnly(f, o) {
+		if o.Match != "" && weakens(f, o, p) && !isTransferOnly(f, o) {
 			out = append(out, o)
 		}
 	}
 	return out
 }
 
-func weakens(o facts.Origin, p Policy) bool {
-	for _, s := range sshSettings(p) {
+func weakens(f *facts.Facts, o facts.Origin, p Policy) bool {
+	for _, s := range keptSettings(f, p) {
 		if s.key() != o.Key {
 			continue
 		}

@@ -126,11 +126,11 @@ func sshMutations() []mutation {
 		{"no sshd_config", file(sshdConfig, func(f *facts.File) { f.Exists = false }), Unknown, []string{"SSH-16"}},
 		{
 			"invalid", func(f *facts.Facts, _ Policy) { f.SSHD.Valid, f.SSHD.Invalid = false, "line 3: bad" }, Unknown,
-			[]string{"SSH-01", "SSH-02", "SSH-03", "SSH-04", "SSH-05", "SSH-06", "SSH-07", "SSH-12"},
+			[]string{"SSH-01", "SSH-02", "SSH-03", "SSH-04", "SSH-05", "SSH-06", "SSH-07", "SSH-08", "SSH-09", "SSH-12", "SSH-13", "SSH-14", "SSH-15"},
 		},
 		{
 			"a cell is missing", func(f *facts.Facts, _ Policy) { f.SSHD.Cells = f.SSHD.Cells[1:] }, Unknown,
-			[]string{"SSH-01", "SSH-02", "SSH-03", "SSH-04", "SSH-06", "SSH-07", "SSH-12"},
+			[]string{"SSH-01", "SSH-02", "SSH-03", "SSH-04", "SSH-06", "SSH-07", "SSH-08", "SSH-09", "SSH-12", "SSH-13", "SSH-14", "SSH-15"},
 		},
 	}
 }
@@ -196,7 +196,7 @@ func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	good, flipped := hardened(t, p), map[string]bool{}
-	for _, m := range slices.Concat(sshMutations(), otherMutations(), packetMutations(), filesystemMutations(), accountMutations(), edgeMutations()) {
+	for _, m := range slices.Concat(sshMutations(), sshdMutations(), otherMutations(), packetMutations(), filesystemMutations(), accountMutations(), edgeMutations()) {
 		f := clone(t, good)
 		m.change(f, p)
 		for _, finding := range Judge(f, p).Findings {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/k3s/kubeapi"
 	"github.com/k3sedge/k3sedge/provision"
@@ -104,7 +105,6 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 	}
 	policy.Rescue = st.rescuer(n)
 	policy.Excuse(st.project.Cluster.Waivers, st.streams.Now())
-	st.policies[n.Name] = policy.WithServices(st.project.Services)
 	if n.HostKey != "" && len(st.pins.Get(n.Name)) == 0 {
 		if err := st.pin(n.Name, sshAddress(st.project.Cluster, n), n.HostKey); err != nil {
 			return fmt.Errorf("pin the host key of %s: %w", n.Name, err)
@@ -114,7 +114,10 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 	if err != nil {
 		return err
 	}
-	st.guests[n.Name] = newGuest(cfg)
+	g := newGuest(cfg)
+	st.guests[n.Name] = g
+	policy.Client = func() facts.Algorithms { return facts.Algorithms(g.Algorithms()) }
+	st.policies[n.Name] = policy.WithServices(st.project.Services)
 	return nil
 }
 
