@@ -98,6 +98,16 @@ func TestHostKeysThatOthersName(t *testing.T) {
 	}
 }
 
+func TestALooseHostKeyIsClosed(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	f.HostKeys[0].Mode, f.HostKeys[0].GID = 0o644, 4
+	if m := mendHostKeys(f, p); len(m.Files) != 0 || len(m.Blocked) != 0 || !slices.Equal(m.Attrs, []facts.AttrChange{{Path: ed25519File, Mode: 0o600}}) {
+		t.Errorf("%+v", m)
+	}
+}
+
 // A pinned key is never taken away: the next connection would be refused.
 func TestThePinnedHostKeyIsKept(t *testing.T) {
 	t.Parallel()

@@ -96,7 +96,7 @@ func isLooseKey(k facts.HostKey) bool {
 	return k.Type != "" && (k.Mode&^0o600 != 0 || k.UID != 0 || k.GID != 0)
 }
 
-// mendHostKeys leaves weak keys out of the drop-in; the files stay.
+// mendHostKeys leaves weak keys out of the drop-in; the files stay, root's alone.
 func mendHostKeys(f *facts.Facts, p Policy) Mend {
 	m := mendSSHD(f, p)
 	if _, why := goodHostKeys(f, p); why != "" {
@@ -104,7 +104,7 @@ func mendHostKeys(f *facts.Facts, p Policy) Mend {
 	}
 	for _, k := range f.HostKeys {
 		if isLooseKey(k) {
-			m.Blocked = append(m.Blocked, fmt.Sprintf("run `chown root:root %s` and `chmod 0600 %s`", k.File, k.File))
+			m.Attrs = append(m.Attrs, facts.AttrChange{Path: k.File, Mode: k.Mode & 0o600})
 		}
 	}
 	return m

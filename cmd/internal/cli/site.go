@@ -126,6 +126,11 @@ func (st *site) addNode(n inventory.Node, auth *ssh.Auth) error {
 func (st *site) auth(ctx context.Context) *ssh.Auth {
 	want := st.project.Cluster.SSH
 	a := &ssh.Auth{Identities: want.Identities}
+	for _, line := range want.AuthorizedKeys {
+		if print, err := inventory.Fingerprint(line); err == nil { // the policy says what is wrong with it
+			a.Known = append(a.Known, print)
+		}
+	}
 	if want.Agent {
 		a.AgentSocket, _ = st.streams.Getenv("SSH_AUTH_SOCK")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,9 @@ type Auth struct {
 	// Identities are paths of private key files, or of public ones whose
 	// private half the agent holds. They are offered first, in this order.
 	Identities []string
+	// Known are the fingerprints of the keys that the hosts are known to take.
+	// They are offered before all others: a hardened sshd hangs up after three.
+	Known []string
 	// Passphrase is asked for the passphrase of the key file at path when a
 	// server has accepted that key, at most once a key.
 	Passphrase func(path string) (secret []byte, err error)
@@ -104,6 +108,7 @@ func (a *Auth) offer(ctx context.Context) (offer, error) {
 		o.keys = append(o.keys, offered{key, path})
 	}
 	o.keys = append(o.keys, held...)
+	o.keys = append(a.known(o.keys, true), a.known(o.keys, false)...)
 	if len(o.keys) == 0 {
 		o.close()
 		return offer{}, errors.Join(errNoKey, agentErr)
@@ -112,6 +117,13 @@ func (a *Auth) offer(ctx context.Context) (offer, error) {
 		o.keys = o.keys[:maxKeys]
 	}
 	return o, nil
+}
+
+// known are those of the keys that the hosts are known to take, or the others.
+func (a *Auth) known(keys []offered, want bool) []offered {
+	return slices.DeleteFunc(slices.Clone(keys), func(k offered) bool {
+		return slices.Contains(a.Known, xssh.FingerprintSHA256(k.PublicKey())) != want
+	})
 }
 
 // agentKeys lists the agent's keys; the connection has to stay open for them

@@ -65,6 +65,32 @@ func newAgent(t *testing.T, n int) (socket string, public []string) {
 	return socket, public
 }
 
+// printOf is the fingerprint of a line that is a key.
+func printOf(t *testing.T, line string) string {
+	t.Helper()
+	print, err := fingerprintOf(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return print
+}
+
+// What is known goes first, also before a file that is named.
+func TestKnownKeysAreOfferedFirst(t *testing.T) {
+	t.Parallel()
+	socket, public := newAgent(t, 4)
+	file, _ := sshtest.NewKey(t, "")
+	a := &Auth{AgentSocket: socket, Identities: []string{file}, Known: []string{printOf(t, public[2])}}
+	o, err := a.offer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.close()
+	if len(o.keys) != 5 || xssh.FingerprintSHA256(o.keys[0].PublicKey()) != a.Known[0] || o.keys[1].from != file {
+		t.Errorf("offered %s", o)
+	}
+}
+
 func TestAgent(t *testing.T) {
 	t.Parallel()
 	socket, public := newAgent(t, 8)
@@ -80,6 +106,7 @@ func TestAgent(t *testing.T) {
 		words      []string
 	}{
 		"a key of the agent":             {&Auth{AgentSocket: socket}, public[4], "", nil},
+		"the last, which is known":       {&Auth{AgentSocket: socket, Known: []string{printOf(t, public[7])}}, public[7], "", nil},
 		"the sixth is not offered":       {&Auth{AgentSocket: socket}, public[5], machine.AuthRefused, []string{"not the agent's other 3"}},
 		"a key file goes first":          {&Auth{AgentSocket: socket, Identities: []string{file}}, filePublic, "", nil},
 		"a public file chooses a key":    {&Auth{AgentSocket: socket, Identities: []string{half}}, public[7], "", nil},

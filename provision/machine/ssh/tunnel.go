@@ -55,7 +55,7 @@ func (l *link) refusal(address string, refused *xssh.OpenChannelError) error {
 	}
 	err := &machine.DialError{Address: address, Reason: reason}
 	if refused.Reason == xssh.Prohibited {
-		return machine.WithHint(err, "sshd on %s forwards nothing: it needs `AllowTcpForwarding local` and no PermitOpen in its configuration", l.cfg.name())
+		return machine.WithHint(err, "sshd on %s does not forward to there: it needs `AllowTcpForwarding local` and no PermitOpen without %s; `k3sedge harden` sets both for what k3sedge needs", l.cfg.name(), address)
 	}
 	return err
 }
