@@ -58,7 +58,7 @@ func guardClient(f *facts.Facts, p Policy) error {
 		}
 	}
 	for _, s := range kept {
-		offered, known := strings.Split(s.want, ","), listOf(client, s.key())
+		offered, known := strings.Split(s.want, ","), algorithmsFor(client, s.key())
 		switch s.key() {
 		case "hostkey":
 			offered, known = proofs, client.HostKeys

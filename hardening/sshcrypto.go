@@ -104,7 +104,7 @@ func checkCrypto(f *facts.Facts, p Policy, control string) Verdict {
 	}
 	for _, s := range settings {
 		says := effective(f, s.key())
-		wire, client := listOf(f.Offer.Algorithms, s.key()), listOf(p.Client(), s.key())
+		wire, client := algorithmsFor(f.Offer.Algorithms, s.key()), algorithmsFor(p.Client(), s.key())
 		if !slices.Equal(wire, says) {
 			v = v.worse(fmt.Sprintf("on the wire at %s: %s %s", f.Offer.Address, s.key(), strings.Join(wire, ",")))
 		}
@@ -124,9 +124,9 @@ func (v Verdict) worse(evidence string) Verdict {
 	return v
 }
 
-// listOf is the list that belongs to a keyword, without the names that are no
+// algorithmsFor is the list that belongs to a keyword, without the names that are no
 // algorithms but signs that a peer makes.
-func listOf(a facts.Algorithms, key string) []string {
+func algorithmsFor(a facts.Algorithms, key string) []string {
 	list := map[string][]string{"kexalgorithms": a.KeyExchanges, "ciphers": a.Ciphers, "macs": a.MACs}[key]
 	return slices.DeleteFunc(slices.Clone(list), func(name string) bool {
 		return strings.HasPrefix(name, "kex-strict-") || strings.HasPrefix(name, "ext-info-")
@@ -141,7 +141,7 @@ func shares(a, b []string) bool {
 // something else, sshd has not read them yet.
 func mendCrypto(f *facts.Facts, p Policy) Mend {
 	m := mendSSHD(f, p)
-	if len(m.Units) == 0 && f.Offer != nil && !slices.Equal(listOf(f.Offer.Algorithms, "kexalgorithms"), effective(f, "kexalgorithms")) {
+	if len(m.Units) == 0 && f.Offer != nil && !slices.Equal(algorithmsFor(f.Offer.Algorithms, "kexalgorithms"), effective(f, "kexalgorithms")) {
 		m.Units = append(m.Units, facts.UnitChange{Name: sshdUnit, Action: "reload"})
 	}
 	return m
