@@ -44,7 +44,7 @@ type sharedFinding struct {
 func writeHTML(w io.Writer, d Document) error {
 	t, err := template.New("report.html").Funcs(template.FuncMap{
 		"groups": Node.groups, "waiver": waiverText, "key": key,
-		"join": strings.Join, "show": printable, "lines": printableLines, "counts": countsText,
+		"join": strings.Join, "show": printable, "ticks": func(s string) []string { return strings.Split(printable(s), "`") }, "odd": func(i int) bool { return i%2 == 1 }, "lines": printableLines, "counts": countsText,
 		"failing": func(n Node, s hardening.Severity) int { return count(n, hardening.Fail, s) },
 		"sevs":    severities,
 	}).ParseFS(page, "html/report.html")

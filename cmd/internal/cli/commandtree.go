@@ -1,6 +1,12 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/k3sedge/k3sedge/inventory"
+)
 
 // resolved is a command of a command, such as harden explain.
 type resolved struct {
@@ -36,4 +42,17 @@ func subcommand(c *cli.Command, name string) *cli.Command {
 		}
 	}
 	return nil
+}
+
+// wantNoSubcommand refuses any argument of a command that has commands of its
+// own, and asks whether the nearest of them was meant.
+func wantNoSubcommand(c *cli.Context) error {
+	var names []string
+	for _, s := range c.Command.Subcommands {
+		names = append(names, s.Name)
+	}
+	if near := inventory.Nearest(c.Args().First(), names); near != "" && c.NArg() > 0 {
+		return usagef(fmt.Sprintf("did you mean k3sedge %s %s?", fullName(c), near), "%s: there is no command %q", fullName(c), c.Args().First())
+	}
+	return wantArgs(c, 0, 0)
 }

@@ -36,7 +36,7 @@ ID stands for a control, a group of them such as SSH, or a pattern such as FW-0*
 		Flags:       hardenFlags(),
 		Subcommands: []*cli.Command{newControlsCommand(s), newExplainCommand(s)},
 		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 0, 0); err != nil {
+			if err := wantNoSubcommand(c); err != nil {
 				return err
 			}
 			o := hardenOptionsOf(c)
