@@ -25,7 +25,9 @@ type Request struct {
 	// Stats are paths whose owner and mode alone are wanted in Facts.Stats,
 	// and patterns of them as in Files.
 	Stats []string `json:"stats"`
-	// Sysctls are the keys wanted in Facts.Sysctls, in dotted form.
+	// Sysctls are the keys wanted in Facts.Sysctls, in dotted form. One such as
+	// net.ipv4.conf.*.rp_filter asks for that of every interface; its own
+	// entry then says that they were listed.
 	Sysctls []string `json:"sysctls"`
 	// Units are the systemd units wanted in Facts.Units. To ask for all of
 	// them would cost ten times as much as everything else together.
@@ -38,6 +40,8 @@ type Request struct {
 	Wire map[string]look.Dial `json:"wire,omitempty"`
 	// K3s is nil where no server of it shall run.
 	K3s *K3sRequest `json:"k3s,omitempty"`
+	// Modules are the kernel modules wanted in Facts.Modules.
+	Modules []string `json:"modules"`
 }
 
 // Facts is one host at one moment.
@@ -68,6 +72,12 @@ type Facts struct {
 	Stats    map[string]Stat            `json:"stats"`
 	Accounts *Accounts                  `json:"accounts"`
 	Sudo     *Sudo                      `json:"sudo"`
+	// Modules has an answer for each of Request.Modules.
+	Modules map[string]Module `json:"modules"`
+	// FailedUnits are the systemd units in the state failed, of any name.
+	FailedUnits []string `json:"failedUnits"`
+	Clock       *Clock   `json:"clock"`
+	Journal     *Journal `json:"journal"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.

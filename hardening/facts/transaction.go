@@ -45,7 +45,7 @@ type FileChange struct {
 // UnitChange is one action on a systemd unit.
 type UnitChange struct {
 	Name   string `json:"name"`
-	Action string `json:"action"` // reload, enable, disable, mask
+	Action string `json:"action"` // reload, enable, start (enabled and started), disable, mask
 }
 
 // Applied is the agent's answer to a transaction that is in force and waits.

@@ -220,6 +220,8 @@ func (h Host) touchUnit(ctx context.Context, u facts.UnitChange) error {
 	case "enable":
 		// Not started: the kernel has its table already.
 		return h.systemctl(ctx, "enable", u.Name)
+	case "start":
+		return h.systemctl(ctx, "enable", "--now", u.Name)
 	case "disable":
 		return h.systemctl(ctx, "disable", "--now", u.Name)
 	case "mask":

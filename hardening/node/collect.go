@@ -46,6 +46,10 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 		c.part("k3s encryption", func() (err error) { f.K3s.Encryption, err = h.encryption(); return })
 		c.part("k3s audit", func() (err error) { f.K3s.Audit, err = h.auditLog(ctx, r.K3s.API); return })
 	}
+	c.part("modules", func() (err error) { f.Modules, err = h.modules(r.Modules); return })
+	c.part("failedUnits", func() (err error) { f.FailedUnits, err = h.failedUnits(ctx); return })
+	c.part("clock", func() (err error) { f.Clock, err = h.clock(); return })
+	c.part("journal", func() (err error) { f.Journal, err = h.records(ctx); return })
 	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })
 	c.part("last", func() (err error) { f.Last, err = h.last(); return })
 	c.wait.Wait()

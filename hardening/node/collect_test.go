@@ -45,11 +45,13 @@ func newLookedAt(t *testing.T) (*world, facts.Request) {
 	w.put(t, "/home/admin/.ssh/authorized_keys", "# mine\n"+ed25519Key+" me\n")
 	w.put(t, "/keys/admin", ed25519Key+" again\n")
 	putSockets(t, w)
+	putKernel(t, w)
 	return w, facts.Request{
 		Users: []string{"root", "admin", "nobody-else"}, Sources: []string{"10.0.0.1", "203.0.113.7"},
 		Ruleset: tableScript(newTable), Files: []string{"/etc/nftables.conf", "/etc/nope"},
 		Sysctls: []string{"net.ipv4.ip_forward", "net.nope", "net.ipv4.tcp_rmem"},
 		Units:   askedUnits(), Keywords: []string{"acceptenv", "port", "nope"}, Packages: []string{"nftables", "telnetd"},
+		Modules: []string{"udf", "overlay"},
 	}
 }
 
@@ -151,7 +153,7 @@ func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
 			[]string{"logins"}, func(f facts.Facts) bool { return f.Logins == nil }},
 		"wanted ruleset": {func(_ *testing.T, w *world) { w.table = "" }, nil,
 			func(f facts.Facts) bool { return f.Firewall.Own == nil && f.Firewall.Wanted != nil }},
-		"systemd is mute": {func(_ *testing.T, w *world) { w.refuse["list-units"] = "no bus" },
+		"systemd is mute": {func(_ *testing.T, w *world) { w.refuse["list-units --all"] = "no bus" },
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
 		"systemd talks": {func(_ *testing.T, w *world) {
 			w.answer["systemctl show --property=ExecStart,ExecStop nftables.service"] = "ExecStop={ ??? }"

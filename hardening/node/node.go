@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/hardening/firewall"
 )
 
@@ -42,6 +43,7 @@ type Host struct {
 	Runner Runner
 	Kernel Kernel
 	Now    func() time.Time
+	Clock  func() (facts.Clock, error)
 	PID    int    // the agent's own process
 	Agent  string // the agent's own program file
 	// Dial opens a connection; nil is the ordinary one.
@@ -54,7 +56,7 @@ type Host struct {
 // NewHost returns the machine that the agent runs on.
 func NewHost() Host {
 	return Host{
-		Runner: programs{}, Kernel: netlinkKernel{}, Now: time.Now,
+		Runner: programs{}, Kernel: netlinkKernel{}, Now: time.Now, Clock: kernelClock,
 		PID: os.Getpid(), Agent: "/proc/self/exe",
 	}
 }

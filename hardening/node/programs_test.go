@@ -120,6 +120,9 @@ func (w *world) systemctl(argv []string) (string, bool, error) {
 		return fmt.Sprintf("LoadState=loaded\nUnitFileState=%s\nActiveState=%s\n", u.state, u.active), true, nil
 	case "enable":
 		u.state = "enabled"
+		if argv[2] == "--now" {
+			u.active = "active"
+		}
 	case "disable":
 		u.state, u.active = "disabled", whereNow(argv, u.active)
 	case "mask":

@@ -131,8 +131,8 @@ func (r *restore) sysctls(s saved) {
 	}
 }
 
-// units brings back what was enabled, and what ran; nothing is ever stopped,
-// because a transaction starts nothing. It fails where sshd ran and does not
+// units brings back what was enabled, and what ran; nothing is stopped but
+// what the transaction has started. It fails where sshd ran and does not
 // any more; of the other units it only notes it.
 func (r *restore) units(ctx context.Context, s saved) error {
 	if slices.ContainsFunc(s.Files, func(f savedFile) bool { return strings.HasPrefix(f.Path, unitDir+"/") }) {
@@ -166,6 +166,10 @@ func (r *restore) unit(ctx context.Context, u savedUnit) error {
 			return err
 		}
 		r.note(err)
+	case "start":
+		if u.Active != "active" {
+			r.note(r.host.stop(ctx, u.Name))
+		}
 	case "mask", "disable":
 		if u.Active == "active" {
 			r.note(r.start(ctx, u.Name))
@@ -182,7 +186,7 @@ func undo(u savedUnit) string {
 		return "unmask"
 	case u.Action == "disable" && u.State == "enabled":
 		return "enable"
-	case u.Action == "enable" && u.State == "disabled":
+	case (u.Action == "enable" || u.Action == "start") && u.State == "disabled":
 		return "disable"
 	}
 	return ""

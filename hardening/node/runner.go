@@ -19,6 +19,7 @@ const (
 	systemdRun = "/usr/bin/systemd-run"
 	detectVirt = "/usr/bin/systemd-detect-virt"
 	getent     = "/usr/bin/getent"
+	journalctl = "/usr/bin/journalctl"
 )
 
 // Command is one program to run.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -20,7 +22,13 @@ const (
 func (h Host) sysctls(keys []string, into *map[string]facts.Sysctl) map[string]error {
 	out, missing := map[string]facts.Sysctl{}, map[string]error{}
 	persistent, err := h.persistentSysctls()
+	keys, patternErrs := h.expandSysctls(keys)
+	maps.Copy(missing, patternErrs)
 	for _, key := range keys {
+		if strings.Contains(key, "*") {
+			out[key] = facts.Sysctl{} // its entry says that the keys were listed
+			continue
+		}
 		value, keyErr := h.sysctl(key)
 		if err := errors.Join(err, keyErr); err != nil {
 			missing[key] = err
@@ -31,6 +39,31 @@ func (h Host) sysctls(keys []string, into *map[string]facts.Sysctl) map[string]e
 	}
 	*into = out
 	return missing
+}
+
+// expandSysctls adds to each pattern such as net.ipv4.conf.*.rp_filter the keys
+// that match it now.
+func (h Host) expandSysctls(keys []string) (out []string, failed map[string]error) {
+	failed = map[string]error{}
+	for _, key := range keys {
+		before, after, pattern := strings.Cut(key, ".*.")
+		if !pattern {
+			out = append(out, key)
+			continue
+		}
+		names, err := h.names(procSys + sysctlPath(before))
+		if err != nil {
+			failed[key] = err
+			continue
+		}
+		out = append(out, key)
+		for _, name := range names {
+			// A dot in an interface's name is written as a slash in a key.
+			out = append(out, before+"."+strings.ReplaceAll(name, ".", "/")+"."+after)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), failed
 }
 
 func (h Host) sysctl(key string) (facts.Sysctl, error) {

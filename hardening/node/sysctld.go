@@ -1,10 +1,6 @@
 package node
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -29,61 +25,22 @@ type assignments []assignment
 
 // persistentSysctls reads what systemd-sysctl will set at boot.
 func (h Host) persistentSysctls() (assignments, error) {
-	files, err := h.sysctlFiles()
+	files, err := h.confFiles(sysctlDirs())
 	if err != nil {
 		return nil, err
 	}
 	var out assignments
 	for _, file := range files {
-		b, err := h.readSysctlFile(file)
+		content, err := h.readConf(file)
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range parseSysctlFile(file, string(b)) {
+		for _, a := range parseSysctlFile(file, content) {
 			out = slices.DeleteFunc(out, func(old assignment) bool { return old.key == a.key })
 			out = append(out, a)
 		}
 	}
 	return out, nil
-}
-
-// readSysctlFile reads one file; a link to nowhere is no setting, as for systemd.
-func (h Host) readSysctlFile(file string) ([]byte, error) {
-	b, err := os.ReadFile(h.path(file))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return b, err
-}
-
-// sysctlFiles lists the files by name; one in a stronger folder hides those of
-// the same name in the weaker ones.
-func (h Host) sysctlFiles() ([]string, error) {
-	byName := map[string]string{}
-	for _, dir := range sysctlDirs() {
-		entries, err := os.ReadDir(h.path(dir))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", dir, err)
-		}
-		for _, e := range entries {
-			name := e.Name()
-			if _, taken := byName[name]; !taken && strings.HasSuffix(name, ".conf") && !strings.HasPrefix(name, ".") && !e.IsDir() {
-				byName[name] = path.Join(dir, name)
-			}
-		}
-	}
-	var names []string
-	for name := range byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for i, name := range names {
-		names[i] = byName[name]
-	}
-	return names, nil
 }
 
 // parseSysctlFile reads "key = value", "-key = value" (do not mind a failure)

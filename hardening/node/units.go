@@ -127,3 +127,16 @@ func (h Host) systemctlJSON(ctx context.Context, into any, argv ...string) error
 	}
 	return nil
 }
+
+// failedUnits are the units that systemd calls failed. None is an answer, too.
+func (h Host) failedUnits(ctx context.Context) ([]string, error) {
+	var failed []unitLoaded
+	if err := h.systemctlJSON(ctx, &failed, "list-units", "--state=failed"); err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for _, u := range failed {
+		names = append(names, u.Name)
+	}
+	return names, nil
+}

@@ -34,8 +34,9 @@ func changeableFiles() []string { return []string{sshdConfig, moduliFile, suPAM,
 func changeableFolders() []string {
 	return []string{
 		"/etc/ssh/sshd_config.d", "/etc/nftables.d", "/etc/sysctl.d", "/etc/systemd/system",
-		"/etc/cloud/cloud.cfg.d", "/etc/modules-load.d", "/etc/modprobe.d",
 		sudoersDir, "/etc/apt/apt.conf.d", "/etc/profile.d", "/etc/logrotate.d",
+		"/etc/cloud/cloud.cfg.d", "/etc/modules-load.d", "/etc/modprobe.d", "/etc/security/limits.d", "/etc/audit/rules.d",
+		"/etc/systemd/journald.conf.d", "/etc/systemd/coredump.conf.d", "/etc/systemd/resolved.conf.d",
 	}
 }
 
@@ -117,8 +118,8 @@ func checkUnits(units []facts.UnitChange) error {
 		switch {
 		case !unitPattern.MatchString(u.Name) || strings.HasPrefix(u.Name, rollbackUnit):
 			errs = append(errs, fmt.Errorf("unit %q: not a unit that a transaction may change", u.Name))
-		case !slices.Contains([]string{"reload", "enable", "disable", "mask"}, u.Action):
-			errs = append(errs, fmt.Errorf("unit %s: action %q: want reload, enable, disable or mask", u.Name, u.Action))
+		case !slices.Contains([]string{"reload", "enable", "start", "disable", "mask"}, u.Action):
+			errs = append(errs, fmt.Errorf("unit %s: action %q: want reload, enable, start, disable or mask", u.Name, u.Action))
 		case u.Name == nftablesUnit && u.Action != "enable":
 			errs = append(errs, fmt.Errorf("unit %s: %s would flush the tables of others", u.Name, u.Action))
 		case slices.Contains(sshUnits(), u.Name) && (u.Action == "disable" || u.Action == "mask"):

@@ -58,7 +58,7 @@ func TestApplyRefuses(t *testing.T) {
 		"no such sysctl":        {func(tx *facts.Transaction) { tx.Sysctls["net.nope"] = "1" }, "no such key"},
 		"sysctl outside":        {func(tx *facts.Transaction) { tx.Sysctls["../../etc/passwd"] = "1" }, "not a key"},
 		"two lines":             {func(tx *facts.Transaction) { tx.Sysctls["net.ipv4.ip_forward"] = "1\n2" }, "not a value"},
-		"unit action":           {act("ssh.service", "start"), "want reload"},
+		"unit action":           {act("ssh.service", "restart"), "want reload"},
 		"unit name":             {act("--now", "enable"), "not a unit"},
 		"our own unit":          {act("k3sedge-rollback.timer", "mask"), "not a unit"},
 		"no such unit":          {act("nope.service", "disable"), "no such unit"},

@@ -36,6 +36,7 @@ type world struct {
 	answer  map[string]string // further commands by their words
 	specs   []string          // of every question to sshd
 	dialled []string          // the addresses of all connections
+	clock   facts.Clock
 	// settings are what sshd answers beyond the usual, by its specification.
 	settings func(spec string) string
 }
@@ -50,6 +51,7 @@ func newWorld(t *testing.T) *world {
 	w.units = map[string]*unit{
 		"ssh.service": {"enabled", "active"}, nftablesUnit: {"disabled", "inactive"},
 		"rpcbind.service": {"enabled", "active"}, "cups.service": {"enabled", "inactive"},
+		"timesyncd.service": {"disabled", "inactive"},
 	}
 	for path, content := range map[string]string{
 		sshdConfig: "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
@@ -84,7 +86,8 @@ func newWorld(t *testing.T) *world {
 func (w *world) host() Host {
 	return Host{
 		Root: w.root, Runner: w, Kernel: w, Dial: w.dial, PID: 7, Agent: filepath.Join(w.root, "/usr/bin/agent"),
-		Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
+		Now:   func() time.Time { return time.Unix(1_800_000_000, 0) },
+		Clock: func() (facts.Clock, error) { return w.clock, nil },
 	}
 }
 
@@ -247,7 +250,7 @@ func everything(id string) facts.Transaction {
 		Sysctls: map[string]string{"net.ipv4.ip_forward": "1"},
 		Units: []facts.UnitChange{
 			{Name: nftablesUnit, Action: "enable"}, {Name: "rpcbind.service", Action: "mask"},
-			{Name: "cups.service", Action: "disable"}, {Name: "ssh.service", Action: "reload"},
+			{Name: "cups.service", Action: "disable"}, {Name: "timesyncd.service", Action: "start"}, {Name: "ssh.service", Action: "reload"},
 		},
 	}
 }
