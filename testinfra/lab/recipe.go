@@ -29,9 +29,9 @@ func debian12(arch string) recipe {
 		Suite: "bookworm",
 		Arch:  arch,
 		Packages: []string{
-			"ca-certificates", "cloud-init", "conntrack", "curl", "dbus", "iproute2", "iptables", "kmod", "locales",
+			"ca-certificates", "cloud-init", "conntrack", "cron", "curl", "dbus", "iproute2", "iptables", "kmod", "locales", "logrotate",
 			"netbase", "netplan.io", "nftables", "openssh-server", "procps", "python3", "qemu-guest-agent", "sudo",
-			"systemd-sysv", "udev",
+			"systemd-sysv", "systemd-timesyncd", "udev", "unattended-upgrades",
 		},
 		Steps: 1,
 	}
