@@ -93,7 +93,7 @@ func TestControlsOnK3sDoNotApplyToMachinesOnly(t *testing.T) {
 			t.Errorf("%s is %s", finding.ID, finding.Status)
 		}
 	}
-	if text := sysctlText(p); strings.Contains(text, "kernel.") || !strings.Contains(text, "ip_forward") {
+	if text := sysctlText(f, p); strings.Contains(text, "vm.") || !strings.Contains(text, "ip_forward") {
 		t.Errorf("settings of machines without K3s:\n%s", text)
 	}
 }

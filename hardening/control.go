@@ -129,7 +129,17 @@ type Control struct {
 
 // Controls is the whole catalogue.
 func Controls() []Control {
-	all := slices.Concat(sshControls(), firewallControls(), clusterControls(), kernelControls(), serviceControls(), filesystemControls(), accountControls(), edgeControls())
+	all := slices.Concat(
+		sshControls(),
+		firewallControls(),
+		clusterControls(),
+		kernelControls(),
+		serviceControls(),
+		filesystemControls(),
+		accountControls(),
+		edgeControls(),
+		loggingControls(),
+	)
 	slices.SortStableFunc(all, func(a, b Control) int {
 		return cmp.Or(cmp.Compare(groupOrder(a.ID), groupOrder(b.ID)), strings.Compare(a.ID, b.ID))
 	})

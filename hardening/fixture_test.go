@@ -26,7 +26,7 @@ const (
 
 func testCluster() inventory.Cluster {
 	return inventory.Cluster{
-		Name: "edge",
+		Name: "edge", Provider: inventory.Provider{Proxmox: &inventory.Proxmox{}},
 		SSH: inventory.SSH{
 			User: "admin", Port: 22, AuthorizedKeys: []string{adminKey},
 			AllowFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("fd00:1::/64")},
@@ -158,9 +158,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 		f.Units[name] = facts.Unit{State: facts.UnitNotFound, Active: "inactive"}
 	}
 	f.Units[nftUnit] = facts.Unit{State: "enabled", Active: "active", ExecStart: nftStart, ExecStop: "/usr/sbin/nft delete table inet k3sedge"}
-	for _, s := range sysctlSettings() {
-		f.Sysctls[s.key] = facts.Sysctl{Value: s.want, Origin: sysctlFile, Persistent: s.want}
-	}
+	addKernelFacts(f, p)
 	addFilesystemFacts(f)
 	addAccountFacts(f, p)
 	addSSHFacts(f, p)
@@ -184,11 +182,7 @@ func stock(t *testing.T, p Policy) *facts.Facts {
 	f.Files[nftUnitFile], f.Files[rulesetFile] = facts.File{}, facts.File{}
 	f.Units[nftUnit] = facts.Unit{State: "disabled", Active: "inactive", ExecStart: nftStart, ExecStop: "/usr/sbin/nft flush ruleset"}
 	f.Units["rpcbind.service"] = facts.Unit{State: "enabled", Active: "active"}
-	for key := range f.Sysctls {
-		if key != bridgeFilter {
-			f.Sysctls[key] = facts.Sysctl{Value: "0"}
-		}
-	}
+	makeKernelStock(f)
 	return f
 }
 

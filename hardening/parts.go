@@ -32,6 +32,10 @@ const (
 	PartStats     Part = "stats"
 	PartAccounts  Part = "accounts"
 	PartSudo      Part = "sudo"
+	PartModules   Part = "modules"
+	PartFailed    Part = "failedUnits"
+	PartClock     Part = "clock"
+	PartJournal   Part = "journal"
 )
 
 // gaps are the reasons for which the control cannot be judged.
@@ -114,6 +118,10 @@ func partGap(f *facts.Facts, part Part) string {
 		PartStats:     f.Stats != nil,
 		PartAccounts:  f.Accounts != nil && len(f.Accounts.Users) > 0,
 		PartSudo:      f.Sudo != nil,
+		PartModules:   len(f.Modules) > 0,
+		PartFailed:    f.FailedUnits != nil,
+		PartClock:     f.Clock != nil,
+		PartJournal:   f.Journal != nil,
 	}
 	if seen[part] || clusterSeen(f.Cluster)[part] || f.Cluster == nil && part.ofCluster() {
 		return "" // for a cluster that told nothing at all, PartCluster speaks

@@ -111,7 +111,7 @@ func addUnits(t *facts.Transaction, units []facts.UnitChange) {
 
 // unitOrder puts the reloads last, when everything else is in place.
 func unitOrder(action string) int {
-	return slices.Index([]string{"disable", "mask", "enable", "reload"}, action)
+	return slices.Index([]string{"disable", "mask", "enable", "start", "reload"}, action)
 }
 
 // leftToUser is the error for what a plan could not take up, or nil.

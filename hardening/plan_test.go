@@ -25,7 +25,9 @@ func TestTheTransactionForAStockMachine(t *testing.T) {
 	for _, f := range tx.Files {
 		paths = append(paths, f.Path)
 	}
-	want := []string{cloudDropIn, nftConfig, moduliFile, sshdDropIn, sysctlFile, nftUnitFile}
+	want := []string{
+		cloudDropIn, modprobeFile, nftConfig, limitsFile, moduliFile, sshdDropIn, sysctlFile, journaldDropIn, resolvedDropIn, nftUnitFile,
+	}
 	if !slices.Equal(paths, want) {
 		t.Errorf("files %q, wanted %q", paths, want)
 	}
@@ -33,13 +35,13 @@ func TestTheTransactionForAStockMachine(t *testing.T) {
 		t.Errorf("ruleset at %q, window %d", tx.RulesetPath, tx.Window)
 	}
 	units := []facts.UnitChange{
-		{Name: "rpcbind.service", Action: "disable"}, {Name: "rpcbind.service", Action: "mask"},
-		{Name: nftUnit, Action: "enable"}, {Name: sshdUnit, Action: "reload"},
+		{Name: "rpcbind.service", Action: "disable"}, {Name: "rpcbind.service", Action: "mask"}, {Name: ctrlAltDel, Action: "mask"},
+		{Name: nftUnit, Action: "enable"}, {Name: sshdUnit, Action: "reload"}, {Name: resolvedUnit, Action: "reload"}, {Name: journaldUnit, Action: "reload"},
 	}
 	if !slices.Equal(tx.Units, units) {
 		t.Errorf("units %v", tx.Units)
 	}
-	if len(tx.Sysctls) != 8 || tx.Sysctls["net.ipv4.ip_forward"] != "1" || tx.Sysctls["kernel.panic"] != "10" {
+	if len(tx.Sysctls) != 27 || tx.Sysctls["net.ipv4.ip_forward"] != "1" || tx.Sysctls["kernel.panic"] != "10" {
 		t.Errorf("sysctls %v", tx.Sysctls)
 	}
 	if len(plan.Blocked) > 0 || plan.Wait {

@@ -42,6 +42,8 @@ type Policy struct {
 	Peers   []netip.Addr
 	// Cluster is nil on a machine without K3s.
 	Cluster *ClusterPolicy
+	// Proxmox is true where the node is a VM that Proxmox runs.
+	Proxmox bool
 	// Ruleset is the wanted firewall as nft text.
 	Ruleset string
 	Window  time.Duration
@@ -70,6 +72,7 @@ func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) 
 		Node: n.Name, Admin: c.SSH.User, SSHPort: c.SSH.Port, AllowFrom: c.SSH.AllowFrom,
 		Address: n.Address, Window: DefaultWindow, Agents: agent.Embedded{}, Profile: cmp.Or(c.Hardening.Profile, Baseline),
 		Cluster: clusterPolicy(c, n, published), Forwards: forwards(c, n),
+		Proxmox: c.Provider.Proxmox != nil,
 	}
 	for _, other := range c.Nodes {
 		if other.Address != n.Address {
@@ -165,7 +168,7 @@ func adminAddress(p netip.Prefix) netip.Addr {
 
 // request is what the agent is asked to look at: all that any control needs.
 func (p Policy) request() facts.Request {
-	r := facts.Request{Users: p.Users(), Sources: p.Sources(), Ruleset: p.Ruleset}
+	r := facts.Request{Users: p.Users(), Sources: p.Sources(), Ruleset: p.Ruleset, Modules: managedModules()}
 	for _, c := range Controls() {
 		r.Files = append(r.Files, c.Files...)
 		r.Sysctls = append(r.Sysctls, c.Sysctls...)

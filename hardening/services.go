@@ -46,13 +46,44 @@ func legacyUnits() []string {
 }
 
 func serviceControls() []Control {
-	return []Control{{
-		ID: "SVC-02", Title: "Legacy and unneeded servers are gone", Severity: Medium,
-		Why:   "what does not run cannot be broken into",
-		Refs:  []string{"CIS Debian 12 2.1", "dev-sec package-01..06"},
-		Needs: []Part{PartUnits}, Units: legacyUnits(),
-		Check: checkServers, Mend: mendServers,
-	}}
+	return append(listenerControls(), []Control{
+		{
+			ID: "SVC-02", Title: "Legacy and unneeded servers are gone", Severity: Medium,
+			Why:   "what does not run cannot be broken into",
+			Want:  "avahi, CUPS, rpcbind, NFS, Samba, SNMP, FTP, TFTP, NIS, telnet, rsh, inetd, Bluetooth, ModemManager and X absent or masked",
+			Refs:  []string{"CIS Debian 12 2.1", "dev-sec package-01..06", "lynis INSE-8000"},
+			Needs: []Part{PartUnits}, Units: legacyUnits(),
+			Check: checkServers, Mend: mendServers,
+		},
+		{
+			ID: "SVC-04", Title: "No second container engine and no second firewall manager", Severity: Medium,
+			Why:   "both write firewall rules and bridges of their own, over those of K3s and ours",
+			Want:  "Docker, Podman, containerd and CRI-O of the distribution, ufw, firewalld and their like neither enabled nor running",
+			Refs:  []string{"K3s docs, requirements: turn off ufw and firewalld", "k3s#7542"},
+			Needs: []Part{PartUnits}, Units: secondManagers(),
+			Conflict: "CIS Debian 13 demands ufw; ufw and firewalld flush or reorder the rules that kube-proxy needs, so that K3s wins",
+			Check:    checkManagers,
+			Advice:   "run `systemctl disable --now UNIT` for what is named, or purge its package, if nothing of yours runs in it",
+		},
+		{
+			ID: "SVC-05", Title: "Proxmox can reach into the VM when SSH cannot", Severity: Medium,
+			Why:   "the guest agent is the way back when nobody gets in by SSH any more",
+			Want:  "qemu-guest-agent.service active",
+			Refs:  []string{"Proxmox VE, Qemu-guest-agent"},
+			When:  "the node is a VM on Proxmox",
+			Needs: []Part{PartUnits, PartSystem}, Units: []string{guestAgent},
+			Applies: onProxmox, Check: checkGuestAgent,
+			Advice: "run `apt-get install qemu-guest-agent` and `systemctl start qemu-guest-agent`; the VM needs the option agent: 1",
+		},
+		{
+			ID: "SVC-06", Title: "Nothing has failed, and no key opens a shell or restarts", Severity: Low,
+			Why:   "a failed unit is work that is not done; a debug shell is root without a password, and Ctrl-Alt-Del is for whoever is at the console",
+			Want:  "no failed unit, debug-shell.service off, ctrl-alt-del.target masked",
+			Refs:  []string{"dev-sec (ctrl-alt-del)", "lynis BOOT-5202"},
+			Needs: []Part{PartUnits, PartFailed}, Units: []string{debugShell, ctrlAltDel},
+			Check: checkFailed, Mend: mendFailed,
+		},
+	}...)
 }
 
 func checkServers(f *facts.Facts, _ Policy) Verdict {

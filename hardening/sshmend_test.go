@@ -13,7 +13,6 @@ func TestGoldenFilesWeWrite(t *testing.T) {
 	golden(t, "99-k3sedge.cfg", cloudText)
 	golden(t, "nftables.conf", nftConfigText)
 	golden(t, "nftables.service.conf", nftUnitText)
-	golden(t, "90-k3sedge.conf", sysctlText(testPolicy(t)))
 }
 
 func TestWhatOverrulesOursIsPutAsideOrNamed(t *testing.T) {

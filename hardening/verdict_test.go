@@ -154,7 +154,7 @@ func otherMutations() []mutation {
 		{"unit not looked at", func(f *facts.Facts, _ Policy) { delete(f.Units, nftUnit) }, Unknown, []string{"FW-14", "FW-15"}},
 		{"unit without an answer", unit(nftUnit, facts.Unit{}), Unknown, []string{"FW-14", "FW-15"}},
 		{"a server not looked at", func(f *facts.Facts, _ Policy) { delete(f.Units, "rsh.socket") }, Unknown, []string{"SVC-02"}},
-		{"a manager not looked at", func(f *facts.Facts, _ Policy) { delete(f.Units, "ufw.service") }, Unknown, []string{"FW-15"}},
+		{"a manager not looked at", func(f *facts.Facts, _ Policy) { delete(f.Units, "ufw.service") }, Unknown, []string{"FW-15", "SVC-04"}},
 		{"nothing included", file(nftConfig, func(f *facts.File) { f.Content = "# include \"/etc/nftables.d/*.nft\"\n" }), Fail, []string{"FW-14"}},
 		{"another ruleset on disk", file(rulesetFile, func(f *facts.File) { f.Content += "#" }), Fail, []string{"FW-14"}},
 		{"flush in the file", file(nftConfig, func(f *facts.File) { f.Content += "flush   ruleset\n" }), Fail, []string{"FW-15"}},
@@ -164,9 +164,9 @@ func otherMutations() []mutation {
 		{"our table in the file", file(nftConfig, func(f *facts.File) { f.Content += "delete table inet k3sedge\n" }), Fail, []string{"FW-14"}},
 		{"another table beside ours", file(nftFolder+"/z.nft", func(f *facts.File) { f.Exists, f.Content = true, "table inet mine { } # not inet k3sedge\n" }), Pass, nil},
 		{"flush at stop", unit(nftUnit, facts.Unit{State: "enabled", Active: "active", ExecStart: nftStart, ExecStop: "/usr/sbin/nft flush ruleset"}), Fail, []string{"FW-15"}},
-		{"ufw", unit("ufw.service", facts.Unit{State: "enabled", Active: "inactive"}), Fail, []string{"FW-15"}},
-		{"ufw, running without being enabled", unit("ufw.service", facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"FW-15"}},
-		{"firewalld, masked and running", unit("firewalld.service", facts.Unit{State: "masked", Active: "active"}), Fail, []string{"FW-15"}},
+		{"ufw", unit("ufw.service", facts.Unit{State: "enabled", Active: "inactive"}), Fail, []string{"FW-15", "SVC-04"}},
+		{"ufw, running without being enabled", unit("ufw.service", facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"FW-15", "SVC-04"}},
+		{"firewalld, masked and running", unit("firewalld.service", facts.Unit{State: "masked", Active: "active"}), Fail, []string{"FW-15", "SVC-04"}},
 		{"ufw, disabled", unit("ufw.service", facts.Unit{State: "disabled", Active: "inactive"}), Pass, nil},
 		{"pending", func(f *facts.Facts, _ Policy) { f.Pending = &facts.Pending{ID: "x", Deadline: 1030} }, Fail, []string{"FW-18"}},
 		{"avahi", unit("avahi-daemon.service", facts.Unit{State: "enabled", Active: "active"}), Fail, []string{"SVC-02"}},
@@ -179,12 +179,12 @@ func otherMutations() []mutation {
 		{"an alias of a masked one", alias("slim.service", facts.Unit{State: "masked", Active: "inactive"}), Pass, nil},
 		{"an alias of nobody knows what", unit("nfs-kernel-server.service", facts.Unit{State: "alias", Active: "inactive"}), Unknown, []string{"SVC-02"}},
 		{"masked", unit("rpcbind.service", facts.Unit{State: "masked", Active: "inactive"}), Pass, nil},
-		{"forwarding off", sysctl("net.ipv4.ip_forward", off), Fail, []string{"KRN-01"}},
-		{"forwarding not kept", sysctl("net.ipv4.conf.all.forwarding", lost), Fail, []string{"KRN-01"}},
+		{"forwarding off", sysctl("net.ipv4.ip_forward", off), Fail, []string{"KRN-01", "KRN-13"}},
+		{"forwarding not kept", sysctl("net.ipv4.conf.all.forwarding", lost), Fail, []string{"KRN-01", "KRN-13"}},
 		{"forwarding unknown", sysctl("net.ipv4.ip_forward", gone), Unknown, []string{"KRN-01"}},
-		{"the kernel goes on after an oops", sysctl("kernel.panic_on_oops", off), Fail, []string{"KRN-10"}},
+		{"the kernel goes on after an oops", sysctl("kernel.panic_on_oops", off), Fail, []string{"KRN-10", "KRN-13"}},
 		{"an oops in a container", sysctl("kernel.panic_on_oops", facts.Sysctl{Value: "0", ReadOnly: true}), NotApplicable, []string{"KRN-10"}},
-		{"a container that tells nothing", sysctl("kernel.panic_on_oops", facts.Sysctl{ReadOnly: true}), Unknown, []string{"KRN-10"}},
+		{"a container that tells nothing", sysctl("kernel.panic_on_oops", facts.Sysctl{ReadOnly: true}), Unknown, []string{"KRN-10", "KRN-13"}},
 		{"every port for everybody", sysctl("net.ipv4.ip_unprivileged_port_start", facts.Sysctl{Value: "0", Origin: sysctlFile, Persistent: "0"}), Fail, []string{"EDG-10"}},
 		{"bridges not filtered", sysctl(bridgeFilter, facts.Sysctl{Value: "0"}), Fail, []string{"KRN-01"}},
 		{"bridges unreadable", sysctl(bridgeFilter, facts.Sysctl{}), Unknown, []string{"KRN-01"}},
@@ -196,7 +196,18 @@ func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	good, flipped := hardened(t, p), map[string]bool{}
-	for _, m := range slices.Concat(sshMutations(), sshdMutations(), otherMutations(), packetMutations(), filesystemMutations(), accountMutations(), edgeMutations()) {
+	all := slices.Concat(
+		sshMutations(),
+		sshdMutations(),
+		otherMutations(),
+		packetMutations(),
+		filesystemMutations(),
+		accountMutations(),
+		edgeMutations(),
+		kernelMutations(),
+		serviceMutations(),
+	)
+	for _, m := range all {
 		f := clone(t, good)
 		m.change(f, p)
 		for _, finding := range Judge(f, p).Findings {
