@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -55,6 +56,41 @@ func TestAConfigurationThatTheClientCannotSpeakIsRefused(t *testing.T) {
 				t.Error("the drop-in was written all the same")
 			}
 		})
+	}
+}
+
+// A list that is post-quantum only is fine for OpenSSH and locks our own client
+// out: Debian 12's sshd has sntrup761, Go's client has ML-KEM.
+func TestRealSSHDTellsWhatIsInCommon(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat(sshd); err != nil {
+		t.Skip("sshd is not installed")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/key", []byte(testHostKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client := facts.Algorithms{
+		KeyExchanges: []string{"mlkem768x25519-sha256", "curve25519-sha256"}, HostKeys: []string{"ssh-ed25519"},
+		Ciphers: []string{"aes128-gcm@openssh.com"}, MACs: []string{"hmac-sha2-256-etm@openssh.com"},
+	}
+	for config, says := range map[string]string{
+		"":                                   "",
+		"KexAlgorithms -curve25519-sha256\n": "no key exchange in common",
+		"KexAlgorithms sntrup761x25519-sha512@openssh.com\nMACs -hmac-sha2-256*\n": "no MAC in common",
+	} {
+		file := dir + "/config"
+		if err := os.WriteFile(file, []byte("HostKey "+dir+"/key\n"+config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Host{Runner: programs{}}.checkClient(t.Context(), file, client)
+		var exit *exitError
+		if errors.As(err, &exit) {
+			t.Skipf("sshd cannot run here: %v", err)
+		}
+		if (err == nil) != (says == "") || !strings.Contains(fmt.Sprint(err), says) && says != "" {
+			t.Errorf("%q: %v, want %q", config, err, says)
+		}
 	}
 }
 
