@@ -149,3 +149,17 @@ func TestAnEntryThatMeansNothing(t *testing.T) {
 		}
 	}
 }
+
+func FuzzSelection(f *testing.F) {
+	for _, s := range []string{"SSH-01", "ssh", "FW-0*", "[", "\\", "*", "", "[A-"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, pattern string) {
+		only, skip := Selection{Only: []string{pattern}}, Selection{Skip: []string{pattern}}
+		for _, id := range []string{"SSH-01", "FW-01"} {
+			if only.Selects(id) == skip.Selects(id) {
+				t.Errorf("%q selects and skips %s", pattern, id)
+			}
+		}
+	})
+}

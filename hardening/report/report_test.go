@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -137,4 +138,17 @@ func TestTheJSONIsWhatProgramsExpect(t *testing.T) {
 	if out := written(t, "json", empty); strings.Contains(out, "null") {
 		t.Errorf("an empty report has null: %s", out)
 	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	for _, s := range []string{"plain", "\x1b[31m", "\u202e", "a\"b\\c", "\xff", "\u0085"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range printable(s) {
+			if !unicode.IsPrint(r) && !unicode.IsSpace(r) || r < ' ' {
+				t.Errorf("%q keeps %q", s, r)
+			}
+		}
+	})
 }

@@ -70,15 +70,19 @@ func hardenFlags() []cli.Flag {
 		choiceFlag("fail-on", "the least `SEVERITY` of a finding that makes --check exit with 3", "low", "medium", "high", "critical"),
 		switchFlag("deep", "look through the whole filesystem too, which takes longer"),
 		&cli.IntFlag{Name: "parallel", Value: defaultParallel, Usage: "look at `N` nodes at the same time"},
-		&cli.DurationFlag{Name: "timeout", Value: defaultTimeout, DefaultText: "30s", Usage: "how long one node may take to answer, a `DURATION` such as 1m"},
+		&cli.DurationFlag{Name: "timeout", Value: defaultTimeout, DefaultText: "30s, and 5m with --deep", Usage: "how long one node may take to answer, a `DURATION` such as 1m"},
 	}, targetFlags()...)
 }
 
 func hardenOptionsOf(c *cli.Context) hardenOptions {
+	timeout := c.Duration("timeout")
+	if c.Bool("deep") && !c.IsSet("timeout") {
+		timeout = deepTimeout
+	}
 	return hardenOptions{
 		file: c.String("file"), output: c.String("output"), check: c.Bool("check"), target: targetOf(c),
 		formats: c.StringSlice("format"), failOn: c.String("fail-on"), reports: c.String("report"), earlier: c.String("baseline"),
-		fleet: fleet{parallel: c.Int("parallel"), timeout: c.Duration("timeout"), show: true, whole: true},
+		fleet: fleet{parallel: c.Int("parallel"), timeout: timeout, show: true, whole: true},
 	}
 }
 
@@ -155,4 +159,5 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 const (
 	defaultParallel = 16
 	defaultTimeout  = 30 * time.Second
+	deepTimeout     = 5 * time.Minute // a walk over a slow and full disk
 )
