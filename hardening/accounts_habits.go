@@ -3,7 +3,6 @@ package hardening
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -60,11 +59,7 @@ func checkHabits(f *facts.Facts, _ Policy) Verdict {
 	if !closesSu(su.Content) {
 		wrong = append(wrong, suFile+": no line requires pam_wheel.so, or one trusts it")
 	}
-	have := "umask 027, su for wheel"
-	if len(wrong) > 0 {
-		have = strings.Join(wrong, "; ")
-	}
-	return decide(wrong, have, "")
+	return decide(wrong, inShort(wrong, "umask 027, su for wheel"), "")
 }
 
 // mendHabits changes one line of su's file and leaves the user's others alone.

@@ -59,11 +59,7 @@ func checkHomes(f *facts.Facts, _ Policy) Verdict {
 		}
 		wrong = append(wrong, h.badDotfiles()...)
 	}
-	have := fmt.Sprintf("%d homes", len(all))
-	if len(wrong) > 0 {
-		have = strings.Join(wrong, "; ")
-	}
-	return decide(wrong, have, "")
+	return decide(wrong, inShort(wrong, fmt.Sprintf("%d homes", len(all))), "")
 }
 
 // mendHomes closes homes where people's are. Files in them are their owners'.

@@ -2,6 +2,7 @@ package hardening
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -30,6 +31,14 @@ func (r owned) tightened(name string, s facts.Stat) facts.AttrChange {
 		a.GID = s.GID
 	}
 	return a
+}
+
+// inShort is what a verdict says it has: what is wrong, or else that it is fine.
+func inShort(wrong []string, fine string) string {
+	if len(wrong) == 0 {
+		return fine
+	}
+	return strings.Join(wrong, "; ")
 }
 
 // statLine is an owner and a mode as evidence.

@@ -137,6 +137,8 @@ func Controls() []Control {
 		serviceControls(),
 		filesystemControls(),
 		accountControls(),
+		packageControls(),
+		deepControls(),
 		edgeControls(),
 		loggingControls(),
 	)

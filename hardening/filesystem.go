@@ -60,6 +60,19 @@ func filesystemControls() []Control {
 			Check: checkRootsPrograms,
 			Mend:  func(f *facts.Facts, _ Policy) Mend { return mendOwned(f, rootsPrograms()) },
 		},
+		{
+			ID: "FS-03", Title: "Mount options keep devices and set-user-ID programs out, and let K3s run", Severity: Medium,
+			Why:  "everybody writes to /dev/shm and /tmp; a node whose /var does not let programs run starts no container",
+			Want: "/dev/shm nodev,nosuid,noexec; /tmp nodev,nosuid; /var and /var/lib/rancher not noexec",
+			Refs: []string{"CIS Debian 12 1.1.2", "CIS Debian 13 1.1.2", "dev-sec os-14", "dev-sec os-15", "lynis FILE-6310"},
+			Conflict: "CIS wants noexec on /var and /tmp. K3s unpacks and runs its programs below /var/lib/rancher, and scanners run theirs in /tmp " +
+				"(ComplianceAsCode#14767): neither is asked for, and noexec on /var fails. A /tmp on the root disk is of severity low",
+			When:  "not in a container, whose mounts are its manager's; that /var lets programs run is asked everywhere",
+			Needs: []Part{PartSystem, PartMounts}, Check: checkMounts,
+			Advice: "/dev/shm: `tmpfs /dev/shm tmpfs rw,nosuid,nodev,noexec 0 0` in /etc/fstab, then `mount -o remount /dev/shm`. " +
+				"/tmp: `cp /usr/share/systemd/tmp.mount /etc/systemd/system/ && systemctl enable tmp.mount`, then restart the node. " +
+				"/var: take noexec out of /etc/fstab",
+		},
 	}
 }
 

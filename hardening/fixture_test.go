@@ -54,6 +54,7 @@ func testPolicy(t *testing.T) Policy {
 	p = p.WithServices(testServices())
 	p.Profile = Strict // which is the whole catalogue
 	p.Agents = fakeAgents{}
+	p.Deep = true
 	p.Window = 2 * time.Second
 	p.Client = testClient
 	return p
@@ -162,6 +163,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	addFilesystemFacts(f)
 	addAccountFacts(f, p)
 	addSSHFacts(f, p)
+	addPackageFacts(f)
 	addEdgeFacts(f, p)
 	return f
 }

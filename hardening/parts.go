@@ -36,6 +36,12 @@ const (
 	PartFailed    Part = "failedUnits"
 	PartClock     Part = "clock"
 	PartJournal   Part = "journal"
+	PartApt       Part = "apt"
+	PartUpdates   Part = "updates"
+	PartKernels   Part = "kernels"
+	PartIntegrity Part = "integrity"
+	PartMounts    Part = "mounts"
+	PartDeep      Part = "deep"
 )
 
 // gaps are the reasons for which the control cannot be judged.
@@ -122,6 +128,12 @@ func partGap(f *facts.Facts, part Part) string {
 		PartFailed:    f.FailedUnits != nil,
 		PartClock:     f.Clock != nil,
 		PartJournal:   f.Journal != nil,
+		PartApt:       f.Apt != nil,
+		PartUpdates:   f.Updates != nil,
+		PartKernels:   f.Kernels != nil,
+		PartIntegrity: f.Integrity != nil,
+		PartMounts:    len(f.Mounts) > 0, // the root is always mounted
+		PartDeep:      f.Deep != nil && f.Deep.Paths > 0,
 	}
 	if seen[part] || clusterSeen(f.Cluster)[part] || f.Cluster == nil && part.ofCluster() {
 		return "" // for a cluster that told nothing at all, PartCluster speaks

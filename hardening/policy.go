@@ -50,6 +50,8 @@ type Policy struct {
 	whole   bool // the agent is to look at K3s and the edge too
 	Agents  Agents
 	Profile Profile
+	// Deep asks for the walk over the node's disks as well.
+	Deep bool
 	// Selection is what this run is about; Waivers are those of this node, by control.
 	Selection Selection
 	Waivers   map[string]Waiver
@@ -168,7 +170,7 @@ func adminAddress(p netip.Prefix) netip.Addr {
 
 // request is what the agent is asked to look at: all that any control needs.
 func (p Policy) request() facts.Request {
-	r := facts.Request{Users: p.Users(), Sources: p.Sources(), Ruleset: p.Ruleset, Modules: managedModules()}
+	r := facts.Request{Users: p.Users(), Sources: p.Sources(), Ruleset: p.Ruleset, Modules: managedModules(), Verify: verified(), Deep: p.Deep}
 	for _, c := range Controls() {
 		r.Files = append(r.Files, c.Files...)
 		r.Sysctls = append(r.Sysctls, c.Sysctls...)

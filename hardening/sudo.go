@@ -3,7 +3,6 @@ package hardening
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -45,11 +44,7 @@ func checkSudo(f *facts.Facts, p Policy) Verdict {
 	}
 	found := judgeSudo(f, p)
 	wrong := slices.Concat(found.settings, found.rules)
-	have := fmt.Sprintf("%d files, use_pty, %s", len(s.Files), sudoLogOf(s))
-	if len(wrong) > 0 {
-		have = strings.Join(wrong, "; ")
-	}
-	return decide(wrong, have, "")
+	return decide(wrong, inShort(wrong, fmt.Sprintf("%d files, use_pty, %s", len(s.Files), sudoLogOf(s))), "")
 }
 
 func judgeSudo(f *facts.Facts, p Policy) sudoFindings {

@@ -203,6 +203,8 @@ func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 		packetMutations(),
 		filesystemMutations(),
 		accountMutations(),
+		packageMutations(),
+		diskMutations(),
 		edgeMutations(),
 		kernelMutations(),
 		serviceMutations(),

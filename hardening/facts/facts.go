@@ -36,6 +36,11 @@ type Request struct {
 	Keywords []string `json:"keywords"`
 	// Packages are the Debian packages wanted in Facts.Packages.
 	Packages []string `json:"packages"`
+	// Verify are those whose programs are compared with their checksums, in Facts.Integrity.
+	Verify []string `json:"verify"`
+	// Deep asks for the walk over the disks in Facts.Deep, which takes seconds
+	// and keeps what it has found on the host.
+	Deep bool `json:"deep"`
 	// Wire are servers to try from the host, by names that Facts.Wire repeats.
 	Wire map[string]look.Dial `json:"wire,omitempty"`
 	// K3s is nil where no server of it shall run.
@@ -78,6 +83,14 @@ type Facts struct {
 	FailedUnits []string `json:"failedUnits"`
 	Clock       *Clock   `json:"clock"`
 	Journal     *Journal `json:"journal"`
+	Apt         *Apt     `json:"apt"`
+	Updates     *Updates `json:"updates"`
+	Kernels     *Kernels `json:"kernels"`
+	// Integrity has those of Request.Verify that are installed.
+	Integrity map[string]PackageFiles `json:"integrity"`
+	Mounts    []Mount                 `json:"mounts"`
+	// Deep is nil where the walk was not asked for.
+	Deep *Deep `json:"deep"`
 	// Pending is the host transaction that waits for its confirmation, if any.
 	Pending *Pending `json:"pending"`
 	// Last is how the most recent transaction ended, nil when there was none.

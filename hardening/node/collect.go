@@ -40,6 +40,14 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("wire", func() (err error) { f.Wire, err = wire(ctx, r.Wire); return })
 	c.part("accounts", func() (err error) { f.Accounts, err = h.accountFacts(); return })
 	c.part("sudo", func() (err error) { f.Sudo, err = h.sudo(ctx); return })
+	c.part("apt", func() (err error) { f.Apt, err = h.aptFacts(); return })
+	c.part("updates", func() (err error) { f.Updates, err = h.updates(); return })
+	c.part("kernels", func() (err error) { f.Kernels, err = h.kernels(); return })
+	c.part("mounts", func() (err error) { f.Mounts, err = h.mounts(); return })
+	c.part("integrity", func() error { return c.each("integrity", h.integrity(r.Verify, &f.Integrity)) })
+	if r.Deep {
+		c.part("deep", func() (err error) { f.Deep, err = h.cachedDeep(ctx); return })
+	}
 	c.part("stats", func() error { return c.each("stats", h.stats(r.Stats, &f.Stats)) })
 	if r.K3s != nil {
 		f.K3s = &facts.K3s{}

@@ -166,7 +166,7 @@ func TestCollectNamesWhatItCouldNotSee(t *testing.T) {
 		"no unit is loaded": {func(_ *testing.T, w *world) { w.answer[listLoaded] = "[]" },
 			[]string{"units"}, func(f facts.Facts) bool { return f.Units == nil }},
 		"no dpkg": {func(t *testing.T, w *world) { w.put(t, dpkgStatus, "") },
-			[]string{"packages"}, func(f facts.Facts) bool { return f.Packages == nil }},
+			[]string{"kernels", "packages"}, func(f facts.Facts) bool { return f.Packages == nil && f.Kernels == nil }},
 		"no os-release": {func(t *testing.T, w *world) { w.drop(t, "/etc/os-release") },
 			[]string{"system"}, func(f facts.Facts) bool { return f.System == nil }},
 		"a folder as a file": {func(t *testing.T, w *world) { w.drop(t, "/etc/nftables.conf"); w.put(t, "/etc/nftables.conf/x", "") },

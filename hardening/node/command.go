@@ -31,6 +31,9 @@ exit codes: 0 done, 1 failed, 2 usage, 5 another transaction is in the way,
 // factsTime ends a look at a host whose programs hang.
 const factsTime = 30 * time.Second
 
+// deepTime is for a look that walks the disks as well.
+const deepTime = 10 * time.Minute
+
 // maxInput is the largest document that is read.
 const maxInput = 16 << 20
 
@@ -74,7 +77,7 @@ func dispatch(ctx context.Context, h Host, args []string, in io.Reader) (any, er
 		if err := decode(in, &r); err != nil {
 			return nil, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, factsTime)
+		ctx, cancel := context.WithTimeout(ctx, timeFor(r))
 		defer cancel()
 		return Collect(ctx, h, r), nil
 	case len(args) == 1 && args[0] == "apply":
@@ -96,6 +99,14 @@ func dispatch(ctx context.Context, h Host, args []string, in io.Reader) (any, er
 		return Rollback(ctx, h, id)
 	}
 	return nil, fmt.Errorf("%w: unknown command %q", errUsage, args)
+}
+
+// timeFor ends a look.
+func timeFor(r facts.Request) time.Duration {
+	if r.Deep {
+		return deepTime
+	}
+	return factsTime
 }
 
 // decode reads one document and nothing after it. A key that this agent does

@@ -57,6 +57,8 @@ func newWorld(t *testing.T) *world {
 		sshdConfig: "Include /etc/ssh/sshd_config.d/*.conf\nUsePAM yes\n",
 		"/etc/ssh/sshd_config.d/50-cloud-init.conf": "PasswordAuthentication yes\n",
 		"/etc/nftables.conf":                        "flush ruleset\n",
+		"/proc/version":                             "Linux version 6.1.0-30-cloud-amd64 (d@b) (gcc-12 (Debian 12.2.0-14) 12.2.0, ld) #1 SMP Debian 6.1.124-1 (2025-01-12)\n",
+		"/proc/self/mountinfo":                      "21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n",
 		passwdFile:                                  "root:x:0:0:root:/root:/bin/bash\nadmin:x:1000:1000::/home/admin:/bin/bash\n",
 		shadowFile:                                  "root:*:19000:0:99999:7:::\nadmin:!:19000:0:99999:7:::\n",
 		groupFile:                                   "root:x:0:\nadmin:x:1000:\n",
