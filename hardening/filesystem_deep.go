@@ -48,7 +48,7 @@ func judgeWalk(d *facts.Deep, wrong []string) Verdict {
 	if len(wrong) == 0 && d.Cut {
 		return unknown(fmt.Sprintf("the walk ended after %d paths: there are more than it looks at", d.Paths))
 	}
-	line := fmt.Sprintf("%d paths, walked %s", d.Paths, day(d.At))
+	line := fmt.Sprintf("%d paths, walked %s", d.Paths, dateOf(d.At))
 	if len(wrong) > 0 {
 		line = fmt.Sprintf("%d findings in %s", len(wrong), line)
 	}

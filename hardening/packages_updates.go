@@ -24,7 +24,7 @@ func checkSecurityUpdates(f *facts.Facts, _ Policy) Verdict {
 			until = l.Date + listLife
 		}
 		if f.System.UnixTime > until {
-			return unknown(fmt.Sprintf("%s is out of date since %s", l.File, day(until)))
+			return unknown(fmt.Sprintf("%s is out of date since %s", l.File, dateOf(until)))
 		}
 		packages += l.Packages
 	}
@@ -42,7 +42,7 @@ func checkSecurityUpdates(f *facts.Facts, _ Policy) Verdict {
 	return decide(wrong, have, "")
 }
 
-func day(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.DateOnly) }
+func dateOf(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.DateOnly) }
 
 // lastConf is the value of one of apt's settings, "" where it has none.
 func lastConf(f *facts.Facts, key string) string {
