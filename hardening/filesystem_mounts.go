@@ -41,7 +41,7 @@ func checkMounts(f *facts.Facts, p Policy) Verdict {
 		}
 	}
 	if own, why := ownKernel(f, p); !own && len(wrong) == 0 {
-		return Verdict{Status: NotApplicable, Evidence: []string{strings.Replace(why, "kernel", "mounts", 1) + " or its manager's; /var lets programs run, as K3s needs"}}
+		return Verdict{Status: NotApplicable, Evidence: []string{strings.Replace(why, "kernel belongs", "mounts belong", 1) + "; /var lets programs run, as K3s needs"}}
 	}
 	shm, low := lacking(f, "/dev/shm", "nodev", "nosuid", "noexec"), lacking(f, "/tmp", "nodev", "nosuid")
 	all := slices.Concat(wrong, shm, low)

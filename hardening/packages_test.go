@@ -20,10 +20,10 @@ func TestUpgradesAreSetUp(t *testing.T) {
 	if files := plan.Transaction.Files; len(files) != 1 || files[0].Path != upgradesFile || files[0].Content != upgradesText {
 		t.Errorf("files: %+v", files)
 	}
-	if units := plan.Transaction.Units; !slices.Equal(units, []facts.UnitChange{{Name: "apt-daily.timer", Action: "enable"}}) {
+	if units := plan.Transaction.Units; !slices.Equal(units, []facts.UnitChange{{Name: "apt-daily.timer", Action: "start"}}) {
 		t.Errorf("units: %+v", units)
 	}
-	if got := findingOf(t, f, p, "PKG-02"); !got.Kept || len(got.Mend) != 3 || !strings.Contains(got.Mend[2], "unmask apt-daily-upgrade.timer") {
+	if got := findingOf(t, f, p, "PKG-02"); !got.Kept || len(got.Mend) != 2 || !strings.Contains(got.Mend[1], "unmask apt-daily-upgrade.timer") {
 		t.Errorf("finding: %+v", got)
 	}
 	f.Packages[upgradesPackage] = ""

@@ -93,8 +93,8 @@ func checkUpgrades(f *facts.Facts, _ Policy) Verdict {
 	return decide(wrong, inShort(wrong, upgradesPackage+" "+f.Packages[upgradesPackage]+", both timers run"), "")
 }
 
-// mendUpgrades sets what is to be set and enables the timers. To install a
-// package, and to start what runs at once, is the user's.
+// mendUpgrades sets what is to be set and starts the timers. To install a
+// package, and to unmask what somebody has masked, is the user's.
 func mendUpgrades(f *facts.Facts, _ Policy) Mend {
 	var m Mend
 	if f.Packages[upgradesPackage] == "" {
@@ -106,23 +106,13 @@ func mendUpgrades(f *facts.Facts, _ Policy) Mend {
 	}
 	for _, name := range upgradeTimers() {
 		switch u := f.Units[name]; {
-		case u.State == "disabled":
-			m.Units = append(m.Units, facts.UnitChange{Name: name, Action: "enable"})
-			fallthrough
-		case u.State == "enabled" && u.Active != "active":
-			m.Advice = append(m.Advice, fmt.Sprintf("`systemctl start %s`, or it runs from the next restart on", name))
+		case u.State == "disabled" || u.State == "enabled" && u.Active != "active":
+			m.Units = append(m.Units, facts.UnitChange{Name: name, Action: "start"})
 		case u.State != "enabled":
 			m.Advice = append(m.Advice, fmt.Sprintf("`systemctl unmask %s && systemctl enable --now %s`", name, name))
 		}
 	}
 	return m
-}
-
-func ownKernel(f *facts.Facts, _ Policy) (bool, string) {
-	if c := f.System.Container; c != "" && c != "none" {
-		return false, "the kernel of a container (" + c + ") is that of the machine it runs on"
-	}
-	return true, ""
 }
 
 func checkReboot(f *facts.Facts, _ Policy) Verdict {

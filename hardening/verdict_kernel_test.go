@@ -76,7 +76,7 @@ func kernelMutations() []mutation {
 				f.Sysctls[s.key] = facts.Sysctl{Value: "7", ReadOnly: true}
 			}
 			f.System.Container = "systemd-nspawn"
-		}, NotApplicable, []string{"KRN-07", "KRN-08", "KRN-09", "KRN-10", "KRN-11", "KRN-12", "EDG-10", "SVC-05", "LOG-02", "LOG-03"}},
+		}, NotApplicable, []string{"KRN-07", "KRN-08", "KRN-09", "KRN-10", "KRN-11", "KRN-12", "EDG-10", "SVC-05", "LOG-02", "LOG-03", "PKG-03", "FS-03"}},
 	}
 }
 

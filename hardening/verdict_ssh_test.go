@@ -35,8 +35,8 @@ func cryptoMutations() []mutation {
 			f.Offer.KeyExchanges = append(f.Offer.KeyExchanges, "ecdh-sha2-nistp256")
 		}, Fail, []string{"SSH-08"}},
 		{"nobody answered", func(f *facts.Facts, _ Policy) { f.Offer = nil }, Unknown, []string{"SSH-08", "SSH-09"}},
-		{"a release without lists", func(f *facts.Facts, _ Policy) { f.System.Release = "14" }, Unknown, []string{"SSH-08", "SSH-09"}},
-		{"another system", func(f *facts.Facts, _ Policy) { f.System.OS = "fedora" }, Unknown, []string{"SSH-08", "SSH-09"}},
+		{"a release without lists", func(f *facts.Facts, _ Policy) { f.System.Release = "14" }, Unknown, []string{"SSH-08", "SSH-09", "PKG-05"}},
+		{"another system", func(f *facts.Facts, _ Policy) { f.System.OS = "fedora" }, Unknown, []string{"SSH-08", "SSH-09", "PKG-05"}},
 		{"a CBC cipher", offered("ciphers", "aes256-gcm@openssh.com,aes128-cbc"), Fail, []string{"SSH-09"}},
 		{"no cipher in common", offered("ciphers", "aes192-ctr"), Fail, []string{"SSH-09"}},
 		{"a MAC over the plain text", offered("macs", "hmac-sha2-256-etm@openssh.com,hmac-sha2-256"), Fail, []string{"SSH-09"}},

@@ -92,7 +92,7 @@ func (h Host) ownSpecial(files []facts.DeepFile) error {
 		}
 		pkg, _, _ := strings.Cut(strings.TrimSuffix(name, ".list"), ":")
 		for i := range files {
-			if files[i].Package == "" && listed(b, files[i].Path) {
+			if files[i].Package == "" && inList(b, files[i].Path) {
 				files[i].Package = pkg
 			}
 		}
@@ -100,9 +100,9 @@ func (h Host) ownSpecial(files []facts.DeepFile) error {
 	return nil
 }
 
-// listed reports whether a list has the path. Debian's /bin is a link to
+// inList reports whether a list has the path. Debian's /bin is a link to
 // /usr/bin since long, and old lists say /bin.
-func listed(list []byte, p string) bool {
+func inList(list []byte, p string) bool {
 	for _, name := range []string{p, strings.TrimPrefix(p, "/usr")} {
 		line := []byte(name + "\n")
 		if i := bytes.Index(list, line); i == 0 || i > 0 && (list[i-1] == '\n' || bytes.Contains(list, append([]byte{'\n'}, line...))) {
