@@ -52,6 +52,7 @@ func TestEdge(t *testing.T) {
 		{"who may come", whoMayCome},
 		{"servers that speak TLS", backendTLS},
 		{"removed", removed},
+		{"the edge is judged", edgeJudged},
 		{"firewall", edgeFirewall},
 		{"an agent is off", agentOff},
 		{"the server loses its power", serverOff},
