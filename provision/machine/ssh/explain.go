@@ -20,6 +20,10 @@ var errGone = errors.New("closed before the key exchange")
 // errNotSSH is a server with which no key exchange was possible.
 var errNotSSH = errors.New("no key exchange possible")
 
+// hangsUpAfter is how many keys a hardened sshd takes (MaxAuthTries): a server
+// that ended the connection then did so because none of them was right.
+const hangsUpAfter = 3
+
 // dialError names why no byte stream to the host could be opened.
 func dialError(ctx context.Context, cfg Config, err error) error {
 	if ctx.Err() != nil {
@@ -62,7 +66,7 @@ func (a *attempt) explain(ctx context.Context, err error) error {
 		return a.cfg.unreachable(machine.Refused, fmt.Errorf("%w: %w", errNotSSH, err))
 	case a.identity != nil:
 		return a.noIdentity(a.identity)
-	case a.conn.broken.Load():
+	case a.conn.broken.Load() && len(a.offer.keys) < hangsUpAfter:
 		return a.cfg.unreachable(machine.Lost, err)
 	}
 	return a.cfg.unreachable(machine.AuthRefused, fmt.Errorf("user %s, offered %s: %w", a.cfg.User, a.offer, err))

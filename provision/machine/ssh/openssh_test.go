@@ -57,6 +57,7 @@ StrictModes no
 PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
+MaxAuthTries 3
 SetEnv SHLVL=2
 Subsystem sftp internal-sftp
 `, address.Port, dir, dir)
@@ -113,6 +114,12 @@ func TestOpenSSH(t *testing.T) {
 		if err := NewHost(other).Connect(t.Context()); err != nil {
 			t.Error(err)
 		}
+	})
+	t.Run("more wrong keys than it takes", func(t *testing.T) {
+		socket, _ := newAgent(t, 5)
+		other := cfg
+		other.Auth = &Auth{AgentSocket: socket}
+		wantState(t, NewHost(other).Connect(t.Context()), machine.AuthRefused)
 	})
 	t.Run("jump host", func(t *testing.T) {
 		inner := cfg
