@@ -11,6 +11,6 @@
 // A part of the facts that is missing makes every control that needs it
 // unknown; nothing passes on empty input.
 //
-// It imports inventory, provision/machine, provision/converge and the
+// It imports inventory, provision/cluster, provision/machine, provision/converge and the
 // packages below it.
 package hardening

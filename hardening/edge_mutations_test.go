@@ -142,7 +142,12 @@ func headerMutations() []mutation {
 		{"an HSTS that cannot be read", onWire(dialTLS(gitHost), header("Strict-Transport-Security", "max-age=a year")), Fail, []string{"EDG-05"}},
 		{"sniffing", onWire(dialTLS(wikiHost), header("X-Content-Type-Options", "")), Fail, []string{"EDG-05"}},
 		{"a server that is down", onWire(dialTLS(gitHost), func(a *look.DialAnswer) { a.Status = 502 }), Pass, nil},
-		{"a server that is slow", onWire(dialTLS(gitHost), func(a *look.DialAnswer) { a.Outcome, a.Header = look.TimedOut, nil }), Unknown, []string{"EDG-05"}},
+		{"a server that is slow", onWire(dialTLS(gitHost), func(a *look.DialAnswer) { a.Outcome, a.Header = look.TimedOut, nil }), Pass, nil},
+		{"a server that is slow, behind no headers", func(f *facts.Facts, p Policy) {
+			onWire(dialTLS(gitHost), func(a *look.DialAnswer) { a.Outcome, a.Header = look.TimedOut, nil })(f, p)
+			f.Cluster.Edge.Middlewares[0].Nosniff = false
+		}, Fail, []string{"EDG-05"}},
+		{"a Traefik that is slow", onWire(dialTLS(gitHost), func(a *look.DialAnswer) { *a = look.DialAnswer{Outcome: look.TimedOut, Err: "timeout", Cert: a.Cert} }), Unknown, []string{"EDG-05"}},
 		{"the node is turned away", onWire(dialTLS(gitHost), turnedAway), Pass, nil},
 		{"turned away from a route without headers", func(f *facts.Facts, p Policy) {
 			onWire(dialTLS(gitHost), turnedAway)(f, p)

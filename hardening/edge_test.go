@@ -58,6 +58,14 @@ func TestWithoutAServiceNothingPasses(t *testing.T) {
 	}
 }
 
+func TestServersThatDoNotAnswerTheNodeAreNamed(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	onWire(dialTLS(gitHost), func(a *look.DialAnswer) { a.Outcome, a.Header = look.TimedOut, nil })(f, p)
+	wantVerdict(t, "EDG-05", verdictOf(t, "EDG-05", f, p), Pass, "of 1, such as "+gitHost+", the middlewares were judged")
+}
+
 func TestACertificateOfNobodyWithoutAServerIsMilder(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)

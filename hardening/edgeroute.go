@@ -32,7 +32,11 @@ func checkHeaders(f *facts.Facts, p Policy) Verdict {
 			}
 		}
 	}
-	return settle(wrong, unseen, fmt.Sprintf("%s; the middlewares of %d routes are there", looked(p, here), len(routesOf(f.Cluster.Edge))),
+	have := fmt.Sprintf("%s; the middlewares of %d routes are there", looked(p, here), len(routesOf(f.Cluster.Edge)))
+	if quiet := slices.DeleteFunc(here, func(s EdgeService) bool { return !unanswered(f.Wire[dialTLS(s.Ask)]) }); len(quiet) > 0 {
+		have += fmt.Sprintf("; of %d, such as %s, the middlewares were judged, because the node gets no answer of theirs", len(quiet), quiet[0].Ask)
+	}
+	return settle(wrong, unseen, have,
 		"http is redirected to https, HSTS and nosniff are sent, every middleware that is named is there")
 }
 
@@ -79,15 +83,11 @@ func headed(f *facts.Facts, s EdgeService) (seen bool, wrong string) {
 	if !ok {
 		return false, dialTLS(s.Ask) + ": the agent did not try it"
 	}
+	if unanswered(a) {
+		return true, unset(f, s)
+	}
 	if a.Outcome != look.Answered {
 		return false, "https: " + words(a)
-	}
-	// These are given before the headers are set: the limit's, and the list of
-	// clients', on which the node need not be.
-	const forbidden, tooMany = 403, 429
-	_, nosniff := a.Header["X-Content-Type-Options"]
-	if (a.Status == forbidden || a.Status == tooMany) && !nosniff {
-		return true, unset(f, s)
 	}
 	var out []string
 	if !strings.EqualFold(a.Header["X-Content-Type-Options"], "nosniff") {
@@ -102,6 +102,17 @@ func headed(f *facts.Facts, s EdgeService) (seen bool, wrong string) {
 	return true, strings.Join(out, ", ")
 }
 
+// unanswered reports whether the service's own answer did not come, though its
+// route stands: one whose middleware is broken answers 404 at once.
+func unanswered(a look.DialAnswer) bool {
+	// These are given before the headers are set: the limit's, and the list of
+	// clients', on which the node need not be.
+	const forbidden, tooMany = 403, 429
+	_, nosniff := a.Header["X-Content-Type-Options"]
+	slow := a.Outcome == look.TimedOut && a.TLS != ""
+	return slow || a.Outcome == look.Answered && (a.Status == forbidden || a.Status == tooMany) && !nosniff
+}
+
 // unset judges by the middlewares of a route whose answers the node does not get.
 func unset(f *facts.Facts, s EdgeService) string {
 	r := routeTo(f, s)
@@ -110,7 +121,7 @@ func unset(f *facts.Facts, s EdgeService) string {
 			return ""
 		}
 	}
-	return "the node is turned away, and no middleware of the route sets HSTS and nosniff"
+	return "the node gets no answer of the service, and no middleware of its route sets HSTS and nosniff"
 }
 
 // maxAge reads the header, 0 where it says nothing that a browser would heed.
