@@ -7,7 +7,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// inContainer is when the controls of the kernel itself apply.
+// notInContainer is when the controls of the kernel itself apply.
 const notInContainer = "not in a container, whose kernel belongs to the machine below it"
 
 func kernelControls() []Control {
