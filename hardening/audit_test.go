@@ -10,12 +10,33 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
+// The whole audit puts what the cluster says beside what the node says.
+func TestAWholeAudit(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	h := newHost(t, hardened(t, p))
+	r, err := AuditAll(t.Context(), h, p, LookAtCluster(t.Context(), kubeWithNodes(t).API(), []string{"node-1", "node-2"}, p))
+	if err != nil || len(r.Findings) != len(Controls()) {
+		t.Fatalf("audit: %v, %d findings", err, len(r.Findings))
+	}
+	h.wantCalls("facts /agent-amd64")
+	if h.request.K3s == nil || h.request.K3s.API != "10.0.0.11:6443" || len(h.request.Wire) < len(p.k3sDials()) {
+		t.Errorf("request %+v", h.request)
+	}
+	for _, finding := range r.Findings {
+		if want := map[string]Status{"K3S-02": Pass, "K3S-05": Pass, "K3S-06": Pass, "K3S-09": NotApplicable, "K3S-10": Unknown, "K3S-12": Pass}[finding.ID]; want != "" && finding.Status != want {
+			t.Errorf("%s is %s, want %s: %q", finding.ID, finding.Status, want, finding.Evidence)
+		}
+	}
+}
+
 func TestAWarmAuditIsOneCall(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
 	h := newHost(t, hardened(t, p))
 	r, err := Audit(t.Context(), h, p)
-	if err != nil || r.Counts().Pass != len(slices.DeleteFunc(Controls(), Control.ofCluster)) {
+	ofHosts := slices.DeleteFunc(Controls(), Control.ofCluster)
+	if err != nil || r.Counts().Pass != len(ofHosts) || len(r.Findings) != len(ofHosts) {
 		t.Errorf("audit: %v, %+v", err, r.Counts())
 	}
 	h.wantCalls("facts /agent-amd64")

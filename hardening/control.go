@@ -139,6 +139,7 @@ func Controls() []Control {
 		accountControls(),
 		packageControls(),
 		deepControls(),
+		k3sControls(),
 		edgeControls(),
 		loggingControls(),
 	)

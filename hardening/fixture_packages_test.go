@@ -86,11 +86,8 @@ func packageMutations() []mutation {
 			f.Apt.Keyrings, f.Apt.Sources[0].SignedBy = []string{"/etc/apt/trusted.gpg"}, true
 		}, Pass, nil},
 		{"no sources", func(f *facts.Facts, _ Policy) { f.Apt.Sources = nil }, Unknown, []string{"PKG-04"}},
-		{"K3s of long ago", func(f *facts.Facts, p Policy) {
-			if f.Cluster == nil {
-				f.Cluster = &facts.Cluster{}
-			}
-			f.Cluster.Nodes = []facts.ClusterNode{{Object: facts.Object{Name: p.Node}, Ready: true, Version: "v1.30.1+k3s1"}}
+		{"K3s of long ago", func(f *facts.Facts, _ Policy) {
+			f.Cluster.Nodes[0].Version = "v1.30.1+k3s1"
 		}, Fail, []string{"PKG-05"}},
 		{"another program", func(f *facts.Facts, _ Policy) {
 			f.Integrity["sudo"] = facts.PackageFiles{Checked: 4, Changed: []string{"/usr/bin/sudo"}}

@@ -164,6 +164,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	addAccountFacts(f, p)
 	addSSHFacts(f, p)
 	addPackageFacts(f)
+	addK3sFacts(f, p)
 	addEdgeFacts(f, p)
 	return f
 }

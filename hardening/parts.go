@@ -119,6 +119,7 @@ func partGap(f *facts.Facts, part Part) string {
 		PartListeners: len(f.Listeners) > 0, // sshd's own is always among them
 		PartWire:      f.Wire != nil,
 		PartFiles:     f.Files != nil,
+		PartK3s:       f.K3s != nil,
 		PartPending:   true, // nil is an answer: nothing waits
 		PartPackages:  len(f.Packages) > 0,
 		PartStats:     f.Stats != nil,

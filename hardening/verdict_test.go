@@ -205,6 +205,7 @@ func TestFlippingAFactFlipsTheVerdict(t *testing.T) {
 		accountMutations(),
 		packageMutations(),
 		diskMutations(),
+		k3sMutations(),
 		edgeMutations(),
 		kernelMutations(),
 		serviceMutations(),

@@ -205,7 +205,7 @@ func (o Options) forNode(j *Join, s supervisor.Settings, dir string) (node.Confi
 		ServingCert: in("serving-kubelet.crt"), ServingKey: in("serving-kubelet.key"), ClientCA: in("client-ca.crt"),
 		DataDir: o.Config.DataDir, ClusterCIDR: s.ClusterCIDR, ServiceCIDR: s.ServiceCIDR,
 		ClusterDNS: s.ClusterDNS, ClusterDomain: s.ClusterDomain, FlannelIface: o.Config.FlannelIface,
-		Labels: o.Config.NodeLabels, Taints: o.Config.NodeTaints, KubeletArgs: o.Config.KubeletArgs,
+		Labels: o.Config.NodeLabels, Taints: o.Config.NodeTaints, KubeletArgs: o.Config.KubeletArgs, Args: o.Config.Given,
 		ProtectKernelDefaults: o.Config.ProtectKernelDefaults, Server: o.Server, Version: o.Version, Ready: o.Ready,
 	}, nil
 }

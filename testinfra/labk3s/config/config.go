@@ -20,6 +20,9 @@ type Config struct {
 	DisableHelm, DisableAgent, DisableScheduler  bool
 	APIServerArgs, ControllerArgs, SchedulerArgs []string
 	EtcdArgs                                     []string
+	// Given is the command line to which files and arguments add up, its
+	// secrets masked, as K3s tells it in the node's annotation.
+	Given []string
 }
 
 // Defaults are those of K3s.

@@ -31,7 +31,7 @@ const (
 // --key value), and gives the settings with their defaults.
 func Load(role Role, file string, args []string) (Config, error) {
 	c := Defaults()
-	l := loader{fields: c.nodeFields(), ignored: Ignored(), role: role}
+	l := loader{fields: c.nodeFields(), ignored: Ignored(), role: role, given: &given{values: map[string][]string{}}}
 	if role == Server {
 		maps.Copy(l.fields, c.serverFields())
 	}
@@ -48,6 +48,7 @@ func Load(role Role, file string, args []string) (Config, error) {
 	if err := l.args(args); err != nil {
 		return c, err
 	}
+	c.Given = l.given.args(role)
 	return c, c.secrets()
 }
 
@@ -70,6 +71,7 @@ type loader struct {
 	fields  map[string]any
 	ignored map[string]string
 	role    Role
+	given   *given
 }
 
 func (l loader) file(path string) error {
@@ -123,6 +125,7 @@ func (l loader) args(args []string) error {
 
 func (l loader) set(key string, values []string) error {
 	name, appends := strings.CutSuffix(key, "+")
+	l.given.set(name, appends, values)
 	if _, ok := l.ignored[name]; ok {
 		return nil
 	}

@@ -48,6 +48,11 @@ func TestTheLastOneWins(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", what, pair[0], pair[1])
 		}
 	}
+	want := []string{"server", "--cluster-init", "true", "--disable", "servicelb,traefik", "--https-listen-port", "7443", "--tls-san", "one", "--tls-san", "two",
+		"--tls-san", "three", "--tls-san", "four", "--token", "********", "--kubelet-arg", "a=b,c", "--node-name", "n", "--secrets-encryption", "true"}
+	if !slices.Equal(c.Given, want) {
+		t.Errorf("given: %q, want %q", c.Given, want)
+	}
 	if c.ClusterCIDR != "10.42.0.0/16" {
 		t.Errorf("the default of cluster-cidr is lost: %q", c.ClusterCIDR)
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -8,13 +9,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+	cliflag "k8s.io/component-base/cli/flag"
 )
 
-// knownArgs are the flags of the kubelet that the lab takes. None but
-// protect-kernel-defaults changes what the stand-in does.
+// knownArgs are the flags of the kubelet that the lab takes. Those of TLS are
+// acted on, and configz tells all that kubeletArgs has; of the others nothing
+// changes what the stand-in does.
 func knownArgs() []string {
 	return []string{
 		"anonymous-auth", "authorization-mode", "config", "container-log-max-files", "container-log-max-size",
@@ -27,15 +31,56 @@ func knownArgs() []string {
 	}
 }
 
-func checkArgs(args []string) error {
-	var unknown []error
+// kubeletArgs are the settings that the stand-in can tell of, with the
+// kubelet's defaults and K3s' own.
+type kubeletArgs struct {
+	seccompDefault bool
+	podPids        int64
+	eventQPS       int64
+	streamingIdle  time.Duration
+	tls            tls.Config
+}
+
+// fixed are the flags of which the stand-in was taught one value only: K3s' own.
+func fixed() map[string]string {
+	return map[string]string{"anonymous-auth": "false", "authorization-mode": "Webhook", "read-only-port": "0"}
+}
+
+func parseArgs(args []string) (kubeletArgs, error) {
+	k := kubeletArgs{podPids: -1, eventQPS: 50, streamingIdle: 4 * time.Hour, tls: tls.Config{MinVersion: tls.VersionTLS12}}
+	var wrong []error
 	for _, arg := range args {
-		name, _, _ := strings.Cut(arg, "=")
+		name, value, _ := strings.Cut(arg, "=")
 		if !slices.Contains(knownArgs(), name) {
-			unknown = append(unknown, fmt.Errorf("kubelet: unknown flag: --%s", name))
+			wrong = append(wrong, fmt.Errorf("kubelet: unknown flag: --%s", name))
+			continue
+		}
+		if only, ok := fixed()[name]; ok && value != only {
+			wrong = append(wrong, fmt.Errorf("kubelet: the lab's was taught no other --%s than %s", name, only))
+		}
+		if err := k.set(name, value); err != nil {
+			wrong = append(wrong, fmt.Errorf("kubelet: invalid argument %q for --%s: %w", value, name, err))
 		}
 	}
-	return errors.Join(unknown...)
+	return k, errors.Join(wrong...)
+}
+
+func (k *kubeletArgs) set(name, value string) (err error) {
+	switch name {
+	case "seccomp-default":
+		k.seccompDefault, err = strconv.ParseBool(value)
+	case "pod-max-pids":
+		k.podPids, err = strconv.ParseInt(value, 10, 64)
+	case "event-qps":
+		k.eventQPS, err = strconv.ParseInt(value, 10, 64)
+	case "streaming-connection-idle-timeout":
+		k.streamingIdle, err = time.ParseDuration(value)
+	case "tls-min-version":
+		k.tls.MinVersion, err = cliflag.TLSVersion(value)
+	case "tls-cipher-suites":
+		k.tls.CipherSuites, err = cliflag.TLSCipherSuites(strings.Split(value, ","))
+	}
+	return err
 }
 
 type kernelFlag struct {

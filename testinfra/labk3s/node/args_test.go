@@ -5,16 +5,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestArgs(t *testing.T) {
 	t.Parallel()
-	if err := checkArgs([]string{"streaming-connection-idle-timeout=5m", "pod-max-pids=4096"}); err != nil {
-		t.Error(err)
+	k, err := parseArgs([]string{"streaming-connection-idle-timeout=5m", "pod-max-pids=4096", "seccomp-default=true", "tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"})
+	if err != nil || k.podPids != 4096 || !k.seccompDefault || k.streamingIdle != 5*time.Minute || k.eventQPS != 50 || len(k.tls.CipherSuites) != 1 {
+		t.Errorf("%+v, %v", k, err)
 	}
-	err := checkArgs([]string{"anonymous-auth=false", "made-up=1", "also"})
-	if err == nil || !strings.Contains(err.Error(), "--made-up") || !strings.Contains(err.Error(), "--also") {
-		t.Errorf("got %v", err)
+	for _, c := range []struct{ arg, says string }{
+		{"made-up=1", "--made-up"}, {"also", "--also"}, {"anonymous-auth=true", "--anonymous-auth"},
+		{"read-only-port=10255", "--read-only-port"}, {"pod-max-pids=many", "--pod-max-pids"}, {"tls-min-version=TLS9", "--tls-min-version"},
+	} {
+		if _, err := parseArgs([]string{"anonymous-auth=false", c.arg}); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.arg, err)
+		}
 	}
 }
 

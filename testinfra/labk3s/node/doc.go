@@ -12,7 +12,8 @@
 // is no pod network, so that a pod without hostNetwork is refused, as are init
 // containers, exec and gRPC probes, lifecycle hooks and kinds of volumes that
 // are not listed in volumes.go; the pod's status says so. Not applied: limits
-// of resources, seccomp, SELinux, the pod's host name. There are no registries: a
+// of resources and of processes, seccomp, SELinux, the pod's host name, the idle
+// time of streams; configz tells what the settings say of them. There are no registries: a
 // pull fails as it does in an air gap. Logs are kept as they are written,
 // without the stream and time of CRI.
 //

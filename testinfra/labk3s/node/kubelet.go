@@ -50,7 +50,8 @@ func (n *node) serve(ctx context.Context) error {
 	})
 	secure := &http.Server{
 		Handler: n.authorized(pool, mux), ReadHeaderTimeout: 10 * time.Second,
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert,
+			MinVersion: n.kubelet.tls.MinVersion, CipherSuites: n.kubelet.tls.CipherSuites},
 	}
 	plain := &http.Server{Handler: http.HandlerFunc(healthz), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 2)
@@ -125,16 +126,24 @@ func (n *node) listPods(w http.ResponseWriter, _ *http.Request) {
 	answer(w, list)
 }
 
-// configz tells what is in force, in the words of KubeletConfiguration.
+// configz tells what the settings are, in the words of KubeletConfiguration.
+// Those of containers are told and not applied: see the package's comment.
 func (n *node) configz(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{"kubeletconfig": map[string]any{
-		"authentication":        map[string]any{"anonymous": map[string]any{"enabled": false}, "x509": map[string]any{"clientCAFile": n.ClientCA}},
-		"authorization":         map[string]any{"mode": "Webhook"},
-		"port":                  kubeletPort,
-		"readOnlyPort":          0,
-		"protectKernelDefaults": n.ProtectKernelDefaults,
-		"clusterDNS":            []string{n.ClusterDNS},
-		"clusterDomain":         n.ClusterDomain,
+		"authentication": map[string]any{
+			"anonymous": map[string]any{"enabled": false}, "webhook": map[string]any{"enabled": true},
+			"x509": map[string]any{"clientCAFile": n.ClientCA},
+		},
+		"authorization":                  map[string]any{"mode": "Webhook"},
+		"port":                           kubeletPort,
+		"readOnlyPort":                   0,
+		"protectKernelDefaults":          n.ProtectKernelDefaults,
+		"seccompDefault":                 n.kubelet.seccompDefault,
+		"podPidsLimit":                   n.kubelet.podPids,
+		"eventRecordQPS":                 n.kubelet.eventQPS,
+		"streamingConnectionIdleTimeout": n.kubelet.streamingIdle.String(),
+		"clusterDNS":                     []string{n.ClusterDNS},
+		"clusterDomain":                  n.ClusterDomain,
 	}})
 }
 

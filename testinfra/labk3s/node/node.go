@@ -27,6 +27,7 @@ type Config struct {
 	FlannelIface            string   // "" for the interface that has IP
 	Labels, Taints          []string // key=value, key=value:Effect
 	KubeletArgs             []string // name=value
+	Args                    []string // K3s' own command line, for the annotation
 	ProtectKernelDefaults   bool
 	Server                  bool
 	Version                 string // v1.35.4+lab1
@@ -42,7 +43,8 @@ const (
 
 // Run is the node until ctx ends. The containers go on running.
 func Run(ctx context.Context, c Config) error {
-	if err := checkArgs(c.KubeletArgs); err != nil {
+	kubelet, err := parseArgs(c.KubeletArgs)
+	if err != nil {
 		return err
 	}
 	if c.ProtectKernelDefaults {
@@ -54,6 +56,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	n.kubelet = kubelet
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.serve(ctx) })
 	group.Go(func() error { return n.register(ctx) })
@@ -70,6 +73,7 @@ type node struct {
 	Config
 	kube       kubernetes.Interface // as the node itself
 	watcher    kubernetes.Interface // as kube-proxy
+	kubelet    kubeletArgs
 	images     *images
 	pods       *pods
 	registered chan struct{} // closed when the Node object is there

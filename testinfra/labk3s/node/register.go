@@ -79,7 +79,7 @@ func await(ctx context.Context, what <-chan struct{}) error {
 func (n *node) create(ctx context.Context, object *corev1.Node) error {
 	_, err := n.kube.CoreV1().Nodes().Create(ctx, object, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		patch, _ := json.Marshal(map[string]any{"metadata": map[string]any{"labels": object.Labels}})
+		patch, _ := json.Marshal(map[string]any{"metadata": map[string]any{"labels": object.Labels, "annotations": object.Annotations}})
 		_, err = n.kube.CoreV1().Nodes().Patch(ctx, n.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 	}
 	if err != nil && ctx.Err() == nil {
@@ -104,9 +104,13 @@ func (n *node) object() (*corev1.Node, error) {
 		key, value, _ := strings.Cut(l, "=")
 		labels[key] = value
 	}
+	args, err := json.Marshal(n.Args)
+	if err != nil {
+		return nil, fmt.Errorf("tell the command line: %w", err)
+	}
 	status, err := n.status()
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: labels, Annotations: map[string]string{"k3s.io/internal-ip": n.IP, "k3s.io/hostname": n.Name}},
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: labels, Annotations: map[string]string{"k3s.io/internal-ip": n.IP, "k3s.io/hostname": n.Name, "k3s.io/node-args": string(args)}},
 		Spec:       corev1.NodeSpec{Taints: taints, ProviderID: "k3s://" + n.Name},
 		Status:     status,
 	}, err

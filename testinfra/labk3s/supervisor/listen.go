@@ -25,6 +25,16 @@ type Listener struct {
 	Ciphers    string // with commas between them
 }
 
+// DefaultCiphers are the suites of TLS 1.2 that K3s takes where the settings
+// name none (K3s pkg/cli/server).
+func DefaultCiphers() []string {
+	return []string{
+		"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+		"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+		"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305",
+	}
+}
+
 // Serve answers on a listener, and closes it when ctx ends.
 func (l Listener) Serve(ctx context.Context, listener net.Listener, h http.Handler) error {
 	config, err := l.tls()
@@ -60,9 +70,11 @@ func (l Listener) tls() (*tls.Config, error) {
 		Certificates: []tls.Certificate{cert}, MinVersion: version,
 		ClientCAs: l.CAs.Client.Pool(), ClientAuth: tls.RequestClientCert,
 	}
-	if l.Ciphers != "" {
-		config.CipherSuites, err = cliflag.TLSCipherSuites(strings.Split(l.Ciphers, ","))
+	ciphers := strings.Split(l.Ciphers, ",")
+	if l.Ciphers == "" {
+		ciphers = DefaultCiphers()
 	}
+	config.CipherSuites, err = cliflag.TLSCipherSuites(ciphers)
 	if err != nil {
 		return nil, fmt.Errorf("tls-cipher-suites: %w", err)
 	}
