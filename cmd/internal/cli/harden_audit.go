@@ -65,10 +65,20 @@ func (st *site) audit(ctx context.Context, f fleet) []audited {
 			})
 			r.Node = n.Name
 			out[i] = audited{r, err}
+			st.leave(f, n.Name)
 		})
 	}
 	wg.Wait()
 	return out
+}
+
+// leave ends the connection to a node that nobody will ask again, so that many
+// nodes cost no more than those that are looked at together. Through those of
+// a cluster its API is asked, too.
+func (st *site) leave(f fleet, node string) {
+	if f.whole && st.project.Cluster.K3s == nil {
+		_ = st.guests[node].Close() // nothing is left to be lost on it
+	}
 }
 
 // auditor looks at one node.

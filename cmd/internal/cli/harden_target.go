@@ -84,7 +84,7 @@ func (st *site) aim(t targetOptions) error {
 		st.project.Cluster.Hardening.Profile = t.profile
 	}
 	for name, p := range st.policies {
-		p.Selection, p.Profile = t.selection(), st.project.Cluster.Hardening.Profile
+		p.Selection, p.Profile, p.Deep = t.selection(), st.project.Cluster.Hardening.Profile, t.deep
 		st.policies[name] = p
 	}
 	return nil
