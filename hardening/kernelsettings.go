@@ -142,6 +142,10 @@ func ofCluster(name string) bool {
 // foreign reports whether the setting is not this machine's to change, as in a
 // container. KRN-01 is judged all the same, as everything of its network is.
 func (s sysctlSetting) foreign(f *facts.Facts) bool {
+	if strings.HasPrefix(s.key, "net.") && !s.cluster {
+		return false
+	}
 	is := f.Sysctls[s.key]
-	return (s.cluster || !strings.HasPrefix(s.key, "net.")) && is.ReadOnly && is.Value != ""
+	inContainer := f.System != nil && f.System.Container != "" && f.System.Container != "none"
+	return is.ReadOnly && is.Value != "" || inContainer && is.Absent
 }

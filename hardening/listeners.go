@@ -46,8 +46,8 @@ type approval struct {
 }
 
 // approved are the listeners that a node has by what it is there for: the
-// ports that our firewall opens, the same ones where K3s listens for nobody
-// but the node itself yet, and what gets an address.
+// ports that our firewall opens, those where K3s listens although they are
+// open to nobody yet, and what gets an address.
 func (p Policy) approved() []approval {
 	out := []approval{
 		{"tcp", p.SSHPort, nil},
@@ -59,7 +59,8 @@ func (p Policy) approved() []approval {
 	if p.Cluster != nil {
 		out = append(out, approval{"tcp", portKubelet, nil}, approval{"udp", portVXLAN, nil})
 		if p.Cluster.Server {
-			out = append(out, approval{"tcp", portAPI, nil})
+			k3s := []string{"k3s", "k3s-server"}
+			out = append(out, approval{"tcp", portAPI, nil}, approval{"tcp", portEtcd, k3s}, approval{"tcp", portEtcdPeer, k3s})
 		}
 	}
 	return out

@@ -87,6 +87,8 @@ func serviceMutations() []mutation {
 	return []mutation{
 		{"a stranger listens", listener(web), Fail, []string{"SVC-01"}},
 		{"K3s listens", listener(facts.Listener{Proto: "tcp", Address: "::", Port: portAPI, Process: "k3s-server", PID: 9, Unit: "k3s.service"}), Pass, nil},
+		{"etcd listens", listener(facts.Listener{Proto: "tcp", Address: "10.0.0.11", Port: portEtcd, Process: "k3s-server", PID: 9, Unit: "k3s.service"}), Pass, nil},
+		{"another etcd listens", listener(facts.Listener{Proto: "tcp", Address: "10.0.0.11", Port: portEtcd, Process: "etcd", PID: 9, Unit: "etcd.service"}), Fail, []string{"SVC-01"}},
 		{"the kernel listens", listener(facts.Listener{Proto: "udp", Address: "0.0.0.0", Port: portVXLAN}), Pass, nil},
 		{"no DHCP client", listener(facts.Listener{Proto: "udp", Address: "0.0.0.0", Port: 68, Process: "nc", PID: 9}), Fail, []string{"SVC-01"}},
 		{"on loopback", listener(facts.Listener{Proto: "tcp", Address: "::1", Port: 8080, Process: "python3", PID: 9}), Pass, nil},
