@@ -3,10 +3,12 @@
 package e2e
 
 import (
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,9 @@ func TestExistingMachines(t *testing.T) {
 	t.Run("only what needs more than a container is left", func(t *testing.T) {
 		for node, findings := range s.on(t).audit(0) {
 			onlyTheExcusedIsLeft(t, node, findings)
+			for _, id := range slices.Sorted(maps.Keys(findings)) {
+				t.Logf("%s: %-14s -> %-14s %s  %s", node, stock[node][id].Status, findings[id].Status, id, strings.Join(findings[id].Evidence, " | "))
+			}
 			t.Logf("%s: %d of %d controls did not pass before, %d do not now", node, notPassing(stock[node]), len(findings), notPassing(findings))
 		}
 	})
