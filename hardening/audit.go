@@ -21,7 +21,8 @@ const commonArch = "amd64"
 
 // Audit asks the host for its facts and every control of hosts for its
 // answer. It changes nothing but the agent's file, and that only where it is
-// missing or damaged.
+// missing or damaged, and what a walk over the disks has found, where the
+// policy asks for one.
 func Audit(ctx context.Context, target Looker, p Policy) (Report, error) {
 	f, _, err := askHost(ctx, target, p)
 	if err != nil {
