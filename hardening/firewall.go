@@ -36,57 +36,6 @@ func ruleset(p Policy) (string, error) {
 	return firewall.Render(want)
 }
 
-func firewallControls() []Control {
-	rules := func(*facts.Facts, Policy) Mend { return Mend{Ruleset: true} }
-	return []Control{
-		{
-			ID: "FW-01", Title: "Our own table is there and unmodified", Severity: Critical,
-			Why:   "a rule that somebody added by hand is gone at the next restart, or worse, is not",
-			Refs:  []string{"CIS Debian 12 4.3.4"},
-			Needs: []Part{PartFirewall}, Check: checkTable, Mend: rules,
-		},
-		{
-			ID: "FW-02", Title: "Input is dropped by default, at the right hook", Severity: Critical,
-			Why:   "what nobody thought of must stay closed",
-			Refs:  []string{"CIS Debian 12 4.3.8"},
-			Needs: []Part{PartFirewall}, Check: checkDefault, Mend: rules,
-		},
-		{
-			ID: "FW-04", Title: "Required paths live", Severity: Critical,
-			Why:   "a firewall that cuts off its admin or its neighbours is an outage",
-			Refs:  []string{"RFC 4890"},
-			Needs: []Part{PartFirewall}, Check: checkRequired, Mend: rules,
-		},
-		{
-			ID: "FW-08", Title: "SSH is open to the admins' sources only", Severity: High,
-			Why:   "a port that strangers do not reach needs no luck",
-			Refs:  []string{"ANSSI"},
-			Needs: []Part{PartFirewall}, Check: checkAdmins, Mend: rules,
-		},
-		{
-			ID: "FW-14", Title: "The firewall survives a restart", Severity: High,
-			Why:   "a node that boots without its firewall is open until somebody looks",
-			Refs:  []string{"CIS Debian 12 4.3.9"},
-			Needs: []Part{PartFirewall, PartUnits, PartFiles}, Files: []string{nftConfig, rulesetFile, nftFiles}, Units: []string{nftUnit},
-			Check: checkBoot, Mend: mendBoot,
-		},
-		{
-			ID: "FW-15", Title: "Nothing flushes the ruleset", Severity: High,
-			Why:   "one `flush ruleset` takes K3s' rules with it, and its network until a restart",
-			Refs:  []string{"k3s#7542", "rke2#10469"},
-			Needs: []Part{PartUnits, PartFiles}, Files: []string{nftConfig, nftUnitFile, nftFiles}, Units: append(otherManagers(), nftUnit),
-			Check: checkFlush, Mend: mendFlush,
-		},
-		{
-			ID: "FW-18", Title: "No unconfirmed change is pending", Severity: Medium,
-			Why:   "what is seen until then is not what will last",
-			Refs:  []string{"Junos commit confirmed"},
-			Needs: []Part{PartSystem, PartPending}, Check: checkPending,
-			Mend: func(*facts.Facts, Policy) Mend { return Mend{Wait: true} },
-		},
-	}
-}
-
 func checkTable(f *facts.Facts, _ Policy) Verdict {
 	const want = "table inet k3sedge as rendered"
 	switch {

@@ -166,6 +166,7 @@ func hardened(t *testing.T, p Policy) *facts.Facts {
 	addPackageFacts(f)
 	addK3sFacts(f, p)
 	addEdgeFacts(f, p)
+	addFirewallFacts(f, p)
 	return f
 }
 

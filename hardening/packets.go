@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/hardening/firewall"
 )
 
@@ -21,32 +20,25 @@ const (
 	icmp6Neighbour   = 136
 )
 
-// probe is a packet and what must become of it.
-type probe struct {
-	name   string
-	packet firewall.Packet
-	want   firewall.Verdict
-}
-
-// requiredProbes are the packets that must live on every node.
-func requiredProbes(p Policy) []probe {
-	var out []probe
-	for _, from := range p.adminSamples() {
-		out = append(out, probe{"SSH from " + from.String(), p.ssh(from), firewall.Accepted})
+// livePaths are what must live on every node besides SSH: answers, the node's
+// own loopback, and the ICMP that networks cannot do without.
+func (p Policy) livePaths() []Path {
+	var out []Path
+	add := func(from, door string, packet firewall.Packet) {
+		out = append(out, Path{"FW-04", from, door, packet, firewall.Accepted})
 	}
-	add := func(name string, packet firewall.Packet) { out = append(out, probe{name, packet, firewall.Accepted}) }
 	for _, from := range []netip.Addr{outside4(), outside6()} {
 		answer := p.to(from, "tcp")
 		answer.SrcPort, answer.DstPort, answer.CTState = 443, 40000, firewall.CTEstablished
-		add("an answer from "+from.String(), answer)
+		add("outside", "an answer", answer)
 	}
 	for _, lo := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
-		add("itself by "+lo.String(), firewall.Packet{Iif: "lo", Src: lo, Dst: lo, Proto: "tcp", DstPort: 10248, Local: true})
+		add("the node itself", "loopback", firewall.Packet{Iif: "lo", Src: lo, Dst: lo, Proto: "tcp", DstPort: 10248, Local: true})
 	}
 	for _, icmp := range []uint8{icmpUnreachable, icmpEcho} {
 		packet := p.to(outside4(), "icmp")
 		packet.ICMPType = icmp
-		add(fmt.Sprintf("ICMP type %d", icmp), packet)
+		add("outside", fmt.Sprintf("ICMP type %d", icmp), packet)
 	}
 	for _, icmp := range []uint8{icmp6TooBig, icmp6RouterAdv, icmp6NeighbourIn, icmp6Neighbour} {
 		packet := p.to(outside6(), "icmpv6")
@@ -54,23 +46,24 @@ func requiredProbes(p Policy) []probe {
 		if icmp >= icmp6RouterAdv {
 			packet.Src, packet.CTState = netip.MustParseAddr("fe80::1"), firewall.CTUntracked
 		}
-		add(fmt.Sprintf("ICMPv6 type %d", icmp), packet)
+		add("outside", fmt.Sprintf("ICMPv6 type %d", icmp), packet)
 	}
 	return out
 }
 
-// adminProbes are SSH packets of those who may and of those who may not. They
-// are no SYNs: a rule that lets in SYNs only would cut off every open session,
-// ours among them, when connection tracking begins.
-func adminProbes(p Policy) []probe {
-	var out []probe
+// adminPaths are SSH packets of those who may and of those who may not. Those
+// of running sessions are no SYNs: a rule that lets in SYNs only would cut off
+// every open session, ours among them, when connection tracking begins.
+func (p Policy) adminPaths() []Path {
+	var out []Path
 	for _, from := range p.adminSamples() {
 		packet := p.ssh(from)
+		out = append(out, Path{"FW-08", "admin", "SSH", packet, firewall.Accepted})
 		packet.TCPFlags = firewall.TCPAck
-		out = append(out, probe{"running SSH session from " + from.String(), packet, firewall.Accepted})
+		out = append(out, Path{"FW-08", "admin", "running SSH session", packet, firewall.Accepted})
 	}
 	for _, from := range p.strangers() {
-		out = append(out, probe{"SSH from " + from.String(), p.ssh(from), firewall.Dropped})
+		out = append(out, Path{"FW-08", p.classOf(from), "SSH", p.ssh(from), firewall.Dropped})
 	}
 	return out
 }
@@ -125,38 +118,4 @@ func lastAddress(p netip.Prefix) netip.Addr {
 	}
 	last, _ := netip.AddrFromSlice(b) // as long as the address it came from
 	return last
-}
-
-func checkRequired(f *facts.Facts, p Policy) Verdict {
-	return checkProbes(f, requiredProbes(p), "SSH from the admins, answers, loopback and ICMP are let in")
-}
-
-func checkAdmins(f *facts.Facts, p Policy) Verdict {
-	return checkProbes(f, adminProbes(p), "SSH from "+prefixes(p.AllowFrom)+" and from nowhere else")
-}
-
-// checkProbes asks our table what becomes of each packet. A table that is not
-// the one we rendered and cannot be judged fails: the one we rendered can be.
-func checkProbes(f *facts.Facts, probes []probe, want string) Verdict {
-	if f.Firewall.Own == nil {
-		return decide([]string{"no table inet k3sedge"}, "no table", want)
-	}
-	var wrong, doubts []string
-	for _, pr := range probes {
-		d := f.Firewall.Own.Decide(pr.packet)
-		line := fmt.Sprintf("%s: %s by %s: %s", pr.name, d.Verdict, d.Chain, d.Why)
-		switch d.Verdict {
-		case pr.want:
-		case firewall.Accepted, firewall.Dropped:
-			wrong = append(wrong, line)
-		default:
-			doubts = append(doubts, line)
-		}
-	}
-	ours, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own)
-	if len(doubts) > 0 && (ours || f.Firewall.Wanted == nil) {
-		return unknown(doubts...)
-	}
-	wrong = append(wrong, doubts...)
-	return decide(wrong, fmt.Sprintf("%d of %d packets treated otherwise", len(wrong), len(probes)), want)
 }

@@ -140,7 +140,7 @@ func otherMutations() []mutation {
 	off, lost, gone := on, on, on
 	off.Value, lost.Persistent, gone.Absent = "0", "", true
 	return []mutation{
-		{"no table", func(f *facts.Facts, _ Policy) { f.Firewall.Own = nil }, Fail, []string{"FW-01", "FW-02", "FW-04", "FW-05", "FW-06", "FW-07", "FW-08", "FW-09", "FW-10", "FW-11", "FW-13", "FW-14"}},
+		{"no table", func(f *facts.Facts, _ Policy) { f.Firewall.Own = nil }, Fail, []string{"FW-01", "FW-02", "FW-03", "FW-04", "FW-05", "FW-06", "FW-07", "FW-08", "FW-09", "FW-10", "FW-11", "FW-12", "FW-13", "FW-14", "FW-17"}},
 		{"nothing to compare with", func(f *facts.Facts, _ Policy) { f.Firewall.Wanted = nil }, Unknown, []string{"FW-01", "FW-14"}},
 		{"unit disabled", unit(nftUnit, facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"FW-14"}},
 		{"nftables not installed", unit(nftUnit, facts.Unit{State: facts.UnitNotFound, Active: "inactive"}), Fail, []string{"FW-14"}},

@@ -18,6 +18,10 @@ type Request struct {
 	// empty network namespace of its own and reports what the kernel makes
 	// of it, so that wanted and real are compared in the same terms.
 	Ruleset string `json:"ruleset"`
+	// Packets are wanted judged by the kernel's whole ruleset, in Firewall.Decisions.
+	Packets []firewall.Packet `json:"packets,omitempty"`
+	// Only are the parts wanted, by their JSON names; none is all of them.
+	Only []string `json:"only,omitempty"`
 	// Files are paths whose content and owner are wanted in Facts.Files. One
 	// such as /etc/nftables.d/*.nft asks for all files of a folder; its own
 	// entry then says that the folder was listed.
@@ -170,14 +174,6 @@ type Key struct {
 	Comment     string `json:"comment"`
 	File        string `json:"file"`
 	Line        int    `json:"line"`
-}
-
-// Firewall is the kernel's ruleset and what will load it at the next boot.
-type Firewall struct {
-	Own    *firewall.Table `json:"own"`    // table inet k3sedge; nil when there is none
-	Wanted *firewall.Table `json:"wanted"` // Request.Ruleset as this kernel sees it
-	// Foreign are the tables that are not ours, as "family name".
-	Foreign []string `json:"foreign"`
 }
 
 // UnitNotFound is the state of a unit without a unit file. It is an answer:

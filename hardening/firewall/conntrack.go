@@ -21,10 +21,11 @@ func (v *view) state() bits {
 
 // The bits of a connection's state that are needed by number.
 const (
-	ctInvalid   = 1
-	ctNew       = 8
-	ctRelated   = 4
-	ctUntracked = 64
+	ctInvalid     = 1
+	ctEstablished = 2
+	ctNew         = 8
+	ctRelated     = 4
+	ctUntracked   = 64
 	// As iptables has them on top.
 	xtSourceNAT = 64
 	xtDestNAT   = 128

@@ -48,18 +48,16 @@ const (
 // Another table may still drop what this one accepts, but none can save what
 // it drops. Where the table has no chain at the last hook, nothing is decided,
 // and the verdict is Unknown. Ruleset.Judge asks all tables.
-func (t *Table) Decide(p Packet) Decision {
-	switch {
-	case t == nil:
-		return unknown("there is no table")
-	case t.Dormant:
-		return unknown("table %s %s is dormant: the kernel does not ask it", t.Family, t.Name)
-	case p.check() == nil && !sees(t.Family, p.Src.Is4()):
-		return unknown("table of family %s does not see the packet", t.Family)
+func (t *Table) Decide(p Packet) Decision { return t.Judge().Decide(p) }
+
+// Judge prepares the table for many questions as Decide answers them.
+func (t *Table) Judge() *Judge {
+	if t == nil {
+		t = &Table{Dormant: true, Name: "(none)"}
 	}
-	judge := (&Ruleset{Tables: []*Table{t}}).Judge(nil)
-	judge.lone = t
-	return judge.Decide(p)
+	j := (&Ruleset{Tables: []*Table{t}}).Judge(nil)
+	j.lone = t
+	return j
 }
 
 // sees tells whether tables of a family are asked about a packet on its way
@@ -86,6 +84,11 @@ func sees(family string, four bool) bool {
 func (j *Judge) Decide(p Packet) Decision {
 	if err := p.check(); err != nil {
 		return unknown("%s", err)
+	}
+	if t := j.lone; t != nil && t.Dormant {
+		return unknown("table %s %s is dormant: the kernel does not ask it", t.Family, t.Name)
+	} else if t != nil && !sees(t.Family, p.Src.Is4()) {
+		return unknown("table of family %s does not see the packet", t.Family)
 	}
 	steps := 0
 	return explore(func(answers []answer) *run {

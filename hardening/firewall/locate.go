@@ -3,6 +3,7 @@ package firewall
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 )
 
 // Locate completes a packet of which only the addresses are known: by which
@@ -33,11 +34,44 @@ func (j *Judge) Locate(p Packet) (Packet, error) {
 	return p, nil
 }
 
+// DecideHere judges packets of which the sender knows less than the host. One
+// without an interface comes in where its source is reached; one that says
+// whether it is for this host, or where it goes on, is taken at its word.
+func (j *Judge) DecideHere(packets []Packet) []Decision {
+	decisions := make([]Decision, 0, len(packets))
+	for _, p := range packets {
+		located, err := p, error(nil)
+		if !p.Local && p.Oif == "" && j.routes != nil {
+			located, err = j.Locate(p)
+		} else if p.Iif == "" && !p.FromHost {
+			located.Iif = j.uplink(p.Src)
+		}
+		if err != nil {
+			decisions = append(decisions, unknown("%s", err))
+			continue
+		}
+		decisions = append(decisions, j.Decide(located))
+	}
+	return decisions
+}
+
+// uplink is the interface by which a stranger comes in, "" if it is not known.
+func (j *Judge) uplink(from netip.Addr) string {
+	if j.routes == nil {
+		return ""
+	}
+	back, err := j.routes.Route(netip.Addr{}, from, "")
+	if err != nil {
+		return ""
+	}
+	return back.Oif
+}
+
 // unroutable tells of a packet that the host drops between two hooks, because
 // it knows no way for it.
 func (r *run) unroutable() bool {
 	v := &r.view
-	if v.routes == nil || v.toHost() || v.settledDst || v.Iif == "lo" || v.FromHost {
+	if v.routes == nil || v.toHost() || v.settledDst || v.Oif != "" || v.Iif == "lo" || v.FromHost {
 		return false
 	}
 	_, err := v.routes.Route(v.Src, v.Dst, v.Iif)

@@ -28,6 +28,8 @@ type Chain struct {
 type Rule struct {
 	Exprs   []Expr `json:"exprs"`
 	Comment string `json:"comment"`
+	// Native is what of a rule in one of iptables' tables iptables cannot read.
+	Native string `json:"native,omitempty"`
 }
 
 // Expr is one expression of a rule: its kind, and its operands in a canonical

@@ -26,21 +26,25 @@ const (
 type Packet struct {
 	// Iif is where it comes in; Oif where it goes on if it is not for this
 	// host. "" is an interface that is not known.
-	Iif, Oif string
-	Src, Dst netip.Addr
-	Proto    string // tcp, udp, icmp, icmpv6
+	Iif string     `json:"iif,omitempty"`
+	Oif string     `json:"oif,omitempty"`
+	Src netip.Addr `json:"src"`
+	Dst netip.Addr `json:"dst"`
+	// Proto is tcp, udp, icmp or icmpv6.
+	Proto string `json:"proto"`
 	// SrcPort 0 is a port that is not known: clients choose any.
-	SrcPort, DstPort uint16
-	ICMPType         uint8
+	SrcPort  uint16 `json:"srcPort,omitempty"`
+	DstPort  uint16 `json:"dstPort,omitempty"`
+	ICMPType uint8  `json:"icmpType,omitempty"`
 	// TCPFlags 0 is a SYN where CTState is new, else an ACK.
-	TCPFlags uint8
+	TCPFlags uint8 `json:"tcpFlags,omitempty"`
 	// CTState is what connection tracking makes of it; "" is CTNew.
-	CTState string
+	CTState string `json:"ctState,omitempty"`
 	// Local says that Dst is an address of this host.
-	Local bool
+	Local bool `json:"local,omitempty"`
 	// FromHost is a packet that a program on this host sends: nothing comes
 	// in, and Iif means nothing.
-	FromHost bool
+	FromHost bool `json:"fromHost,omitempty"`
 }
 
 // bits is a value of which some bits are known. No value at all is one of
@@ -88,15 +92,33 @@ func (p Packet) check() error {
 }
 
 func (p Packet) protoNumber() (byte, bool) {
-	number, ok := map[string]byte{"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58}[p.Proto]
-	return number, ok
+	switch p.Proto {
+	case "tcp":
+		return 6, true
+	case "udp":
+		return 17, true
+	case "icmp":
+		return 1, true
+	case "icmpv6":
+		return 58, true
+	}
+	return 0, false
 }
 
 func (p Packet) ctBits() (uint32, bool) {
-	state, ok := map[string]uint32{
-		"": 8, CTNew: 8, CTInvalid: 1, CTEstablished: 2, CTRelated: 4, CTUntracked: 64,
-	}[p.CTState]
-	return state, ok
+	switch p.CTState {
+	case "", CTNew:
+		return ctNew, true
+	case CTInvalid:
+		return ctInvalid, true
+	case CTEstablished:
+		return ctEstablished, true
+	case CTRelated:
+		return ctRelated, true
+	case CTUntracked:
+		return ctUntracked, true
+	}
+	return 0, false
 }
 
 // toHost tells whether the packet goes to the input hook, not on to another machine.

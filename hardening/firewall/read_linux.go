@@ -198,8 +198,28 @@ func decodeRule(a attributes, names *setNames) (Rule, error) {
 	for _, expr := range list {
 		decoded := decoder.decode(expr.text(unix.NFTA_EXPR_NAME), expr[unix.NFTA_EXPR_DATA])
 		rule.Exprs = append(rule.Exprs, decoded...)
+		if rule.Native == "" && names.iptables && !iptablesReads(expr) {
+			rule.Native = expr.text(unix.NFTA_EXPR_NAME)
+		}
 	}
 	return rule, nil
+}
+
+// iptablesReads tells whether iptables can read an expression.
+func iptablesReads(expr attributes) bool {
+	name := expr.text(unix.NFTA_EXPR_NAME)
+	data, err := parseAttributes(expr[unix.NFTA_EXPR_DATA])
+	switch {
+	case readable(name):
+		return name != "meta" || data[unix.NFTA_META_SREG] == nil
+	case err != nil:
+		return false
+	case name == "limit":
+		return data.u32(unix.NFTA_LIMIT_TYPE) == 0 && data.u32(unix.NFTA_LIMIT_FLAGS) == 0
+	case name == "log":
+		return data[unix.NFTA_LOG_GROUP] != nil
+	}
+	return false
 }
 
 // commentOf reads nft's note with a rule, of which a comment is the first entry.

@@ -68,6 +68,13 @@ func TestRenderedAlwaysLoads(t *testing.T) {
 		if same, diff := Equal(first, second); !same {
 			t.Errorf("loading twice is not loading once: %v", diff)
 		}
+		parsed, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, diff := Equal(first, parsed); !same {
+			t.Errorf("read without a kernel it is another table: %v\n%s", diff, text)
+		}
 		if unknowns := unknownExprs(first); len(unknowns) > 0 {
 			t.Errorf("our own ruleset is not understood: %v", unknowns)
 		}
@@ -109,6 +116,31 @@ func TestLoadingTouchesNoOtherTable(t *testing.T) {
 		names, err := List()
 		if want := []string{"inet k3sedge", "inet other", "ip filter"}; !slices.Equal(names, want) {
 			t.Errorf("tables %v, want %v", names, want)
+		}
+		return err
+	})
+}
+
+func TestBothReadersReadTheSame(t *testing.T) {
+	needNamespaces(t)
+	t.Parallel()
+	text, err := Render(referencePolicy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := newNamespace(t)
+	ns.load(t, text+"table netdev n { chain i { type filter hook ingress device lo priority 0; policy accept; drop; }; }")
+	ns.do(t, func() error {
+		rules, err := ReadRuleset()
+		if err != nil {
+			return err
+		}
+		if len(rules.Tables) != 2 || rules.Tables[1].Chains[0].Hook != "ingress" || !slices.Equal(rules.Tables[1].Chains[0].Devices, []string{"lo"}) {
+			t.Errorf("tables: %+v", rules.Tables)
+		}
+		one, err := ReadTable(TableFamily, TableName)
+		if same, diff := Equal(one, rules.Tables[0]); !same {
+			t.Errorf("the whole ruleset has another table: %v", diff)
 		}
 		return err
 	})

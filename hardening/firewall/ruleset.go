@@ -29,7 +29,8 @@ type Route struct {
 	Oif   string // the interface by which it leaves otherwise
 }
 
-// Judge answers for packets. Making one costs more than asking it.
+// Judge answers for packets. Making one costs more than asking it. It belongs
+// to one goroutine.
 type Judge struct {
 	routes Router
 	lone   *Table // the only table that is known, nil where all are
@@ -68,12 +69,13 @@ type indexed struct {
 	*Table
 	chains map[string]*Chain
 	sets   map[string]*Set
+	texts  map[*Rule]string // as they have been asked for
 	// changes says that its rules may change what later chains see.
 	changes bool
 }
 
 func index(t *Table) *indexed {
-	x := &indexed{Table: t, chains: map[string]*Chain{}, sets: map[string]*Set{}}
+	x := &indexed{Table: t, chains: map[string]*Chain{}, sets: map[string]*Set{}, texts: map[*Rule]string{}}
 	for i := range t.Chains {
 		chain := &t.Chains[i]
 		x.chains[chain.Name] = chain

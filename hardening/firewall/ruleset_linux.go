@@ -2,12 +2,9 @@ package firewall
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
@@ -102,7 +99,7 @@ func (g gathering) table(o object) error {
 		Family: families()[nftables.TableFamily(o.family)], Name: key.name,
 		Dormant: dormant(o.u32(unix.NFTA_TABLE_FLAGS)), Chains: []Chain{}, Sets: []Set{},
 	}
-	g.names[key] = &setNames{family: o.family, sets: map[string]kernelSet{}, numbers: map[string]int{}}
+	g.names[key] = &setNames{family: o.family, iptables: ofIptables(g.tables[key].Family, key.name), sets: map[string]kernelSet{}, numbers: map[string]int{}}
 	g.chains[key] = map[string]*Chain{}
 	return nil
 }
@@ -130,26 +127,6 @@ func (g gathering) chain(o object) error {
 	return err
 }
 
-// nftaHookDevs is the list of a chain's interfaces, which golang.org/x/sys/unix does not have.
-const nftaHookDevs = 4
-
-func devices(hook attributes) ([]string, error) {
-	var names []string
-	if name := hook.text(unix.NFTA_HOOK_DEV); name != "" {
-		names = append(names, name)
-	}
-	for rest := hook[nftaHookDevs]; len(rest) >= unix.SizeofNlAttr; {
-		size := int(binary.NativeEndian.Uint16(rest))
-		if size < unix.SizeofNlAttr || size > len(rest) {
-			return nil, errors.New("decode the interfaces of a chain")
-		}
-		names = append(names, strings.TrimRight(string(rest[unix.SizeofNlAttr:size]), "\x00"))
-		rest = rest[min(padded(size), len(rest)):]
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
 func (g gathering) set(o object) error {
 	names := g.names[tableKey{o.family, o.text(unix.NFTA_SET_TABLE)}]
 	if names == nil {
@@ -171,20 +148,4 @@ func (g gathering) rule(o object) error {
 	}
 	chain.Rules = append(chain.Rules, rule)
 	return nil
-}
-
-// legacyTables are the tables of the old iptables, where the kernel has it.
-func legacyTables() []string {
-	var names []string
-	for family, file := range map[string]string{"ip": "/proc/thread-self/net/ip_tables_names", "ip6": "/proc/thread-self/net/ip6_tables_names"} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			continue // a kernel without it has no such file
-		}
-		for name := range strings.FieldsSeq(string(content)) {
-			names = append(names, family+" "+name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

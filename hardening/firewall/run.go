@@ -60,6 +60,7 @@ func (r *run) base(at placed) result {
 	return end
 }
 
+// text is the rule for people: the same few rules decide about most packets.
 func (e result) text() string {
 	if e.table == nil {
 		return ""
@@ -68,7 +69,13 @@ func (e result) text() string {
 	if chain == nil || e.rule < 0 || e.rule >= len(chain.Rules) {
 		return ""
 	}
-	return e.table.Describe(chain.Rules[e.rule])
+	rule := &chain.Rules[e.rule]
+	text, known := e.table.texts[rule]
+	if !known {
+		text = e.table.Describe(*rule)
+		e.table.texts[rule] = text
+	}
+	return text
 }
 
 func (e result) decision(verdict Verdict) Decision {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/userdata"
 	"github.com/mdlayher/netlink"
@@ -44,9 +45,10 @@ func (s kernelSet) anonymous() bool { return s.flags&unix.NFT_SET_ANONYMOUS != 0
 
 // setNames gives anonymous sets their number, in the order of their use.
 type setNames struct {
-	family  byte // of the table
-	sets    map[string]kernelSet
-	numbers map[string]int
+	family   byte // of the table
+	iptables bool // the table is one of iptables'
+	sets     map[string]kernelSet
+	numbers  map[string]int
 }
 
 // six tells whether the table is one for IPv6 alone.
@@ -74,7 +76,7 @@ func readSets(family byte, table string) (*setNames, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := &setNames{family: family, sets: map[string]kernelSet{}, numbers: map[string]int{}}
+	names := &setNames{family: family, iptables: ofIptables(families()[nftables.TableFamily(family)], table), sets: map[string]kernelSet{}, numbers: map[string]int{}}
 	for _, a := range objects {
 		if a.text(unix.NFTA_SET_TABLE) != table {
 			continue

@@ -106,6 +106,11 @@ func valueName(kind string, data []byte) string {
 	return numberName(kind, number)
 }
 
+// protocolNames are the protocols that a packet of ours may have.
+func protocolNames() map[uint64]string {
+	return map[uint64]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
+}
+
 func numberName(kind string, number uint64) string {
 	decimal := strconv.FormatUint(number, 10)
 	named := func(names map[uint64]string) string {
@@ -120,7 +125,7 @@ func numberName(kind string, number uint64) string {
 	case "tcp_flag":
 		return bitNames(number, []string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"})
 	case "inet_proto":
-		return named(map[uint64]string{1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"})
+		return named(protocolNames())
 	case "nf_proto":
 		return named(map[uint64]string{2: "ipv4", 10: "ipv6"})
 	case "fib_addrtype":

@@ -101,9 +101,15 @@ func (v *view) meta(key string) bits {
 	four := v.Src.Is4()
 	switch key {
 	case "nfproto":
-		return exactly(map[bool]byte{true: 2, false: 10}[four])
+		if four {
+			return exactly(2)
+		}
+		return exactly(10)
 	case "protocol":
-		return exactly(map[bool][]byte{true: {0x08, 0x00}, false: {0x86, 0xdd}}[four]...)
+		if four {
+			return exactly(0x08, 0x00)
+		}
+		return exactly(0x86, 0xdd)
 	case "l4proto":
 		number, _ := v.protoNumber()
 		return exactly(number)

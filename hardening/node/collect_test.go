@@ -2,6 +2,7 @@ package node
 
 import (
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/hardening/firewall"
 )
 
 func hasProblem(f facts.Facts, part string) bool {
@@ -226,6 +228,22 @@ func TestBrokenRulesetKeepsTheOwnTable(t *testing.T) {
 		if f.Firewall == nil || f.Firewall.Own == nil || f.Firewall.Wanted != nil || !hasProblem(f, "firewall") {
 			t.Errorf("%s: %+v, %v", ruleset, f.Firewall, f.Problems)
 		}
+	}
+}
+
+func TestOnlyWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	w, r := newLookedAt(t)
+	r.Only = []string{"firewall"}
+	here := netip.MustParseAddr("10.0.0.11")
+	r.Packets = []firewall.Packet{{Src: netip.MustParseAddr("10.0.0.5"), Dst: here, Proto: "tcp", DstPort: 22, Local: true}}
+	f := Collect(t.Context(), w.host(), r)
+	if f.SSHD != nil || f.Units != nil || f.System != nil || len(f.Problems) > 0 {
+		t.Errorf("looked at more: %+v", f)
+	}
+	fw := f.Firewall
+	if fw == nil || len(fw.Decisions) != 1 || fw.Decisions[0].Verdict != firewall.Accepted || fw.Kube != 1 || fw.Flannel != 1 || len(fw.Links) != 2 {
+		t.Errorf("firewall: %+v", fw)
 	}
 }
 

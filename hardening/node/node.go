@@ -28,10 +28,12 @@ type Runner interface {
 
 // Kernel reads nftables through netlink.
 type Kernel interface {
-	// Tables lists all tables as "family name".
-	Tables() ([]string, error)
-	// Table reads one of them.
-	Table(family, name string) (*firewall.Table, error)
+	// Ruleset reads all tables.
+	Ruleset() (*firewall.Ruleset, error)
+	// Decide says what the ruleset does with each of the packets.
+	Decide(rules *firewall.Ruleset, packets []firewall.Packet) ([]firewall.Decision, error)
+	// Links names the interfaces.
+	Links() ([]string, error)
 	// Scratch loads nft text into an empty network namespace and reads it back.
 	Scratch(ctx context.Context, ruleset string) (*firewall.Table, error)
 }
@@ -69,16 +71,4 @@ func (h Host) step(name string) error {
 		return nil
 	}
 	return h.Step(name)
-}
-
-type netlinkKernel struct{}
-
-func (netlinkKernel) Tables() ([]string, error) { return firewall.List() }
-
-func (netlinkKernel) Table(family, name string) (*firewall.Table, error) {
-	return firewall.ReadTable(family, name)
-}
-
-func (netlinkKernel) Scratch(ctx context.Context, ruleset string) (*firewall.Table, error) {
-	return firewall.Scratch(ctx, ruleset)
 }

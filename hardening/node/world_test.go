@@ -205,16 +205,19 @@ func (w *world) disarmed(t *testing.T) {
 	}
 }
 
-func (w *world) Tables() ([]string, error) {
-	if w.table == "" {
-		return []string{"ip nat"}, nil
+func (w *world) Ruleset() (*firewall.Ruleset, error) {
+	rules := &firewall.Ruleset{Tables: []*firewall.Table{{Family: "ip", Name: "nat", Chains: []firewall.Chain{{Name: "KUBE-SERVICES"}, {Name: "FLANNEL-POSTRTG"}}}}}
+	if w.table != "" {
+		rules.Tables = append(rules.Tables, &firewall.Table{Family: "inet", Name: "k3sedge"})
 	}
-	return []string{"ip nat", "inet k3sedge"}, nil
+	return rules, nil
 }
 
-func (w *world) Table(family, name string) (*firewall.Table, error) {
-	return &firewall.Table{Family: family, Name: name}, nil
+func (w *world) Decide(rules *firewall.Ruleset, packets []firewall.Packet) ([]firewall.Decision, error) {
+	return rules.Judge(nil).DecideHere(packets), nil
 }
+
+func (w *world) Links() ([]string, error) { return []string{"lo", "eth0"}, nil }
 
 func (w *world) Scratch(_ context.Context, ruleset string) (*firewall.Table, error) {
 	if strings.Contains(ruleset, "broken") {

@@ -1,0 +1,158 @@
+package hardening
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/hardening/facts"
+	"github.com/k3sedge/k3sedge/hardening/firewall"
+)
+
+// where keeps the paths that a control judges.
+type where func(Path) bool
+
+// of are the paths that a control demands by itself.
+func of(control string) where { return func(p Path) bool { return p.Control == control } }
+
+func shut(p Path) bool { return p.Want == firewall.Dropped }
+
+func open(p Path) bool { return p.Want == firewall.Accepted }
+
+func overIPv6(p Path) bool { return p.Packet.Src.Is6() }
+
+func (p Policy) paths(keep where) []Path {
+	return slices.DeleteFunc(p.Matrix(), func(path Path) bool { return !keep(path) })
+}
+
+// doubted are the packets of the open paths, for the agent: what our own table
+// drops is dropped, but what it accepts another table may still drop. The
+// host knows by which interface strangers come in and by which pods go out.
+func (p Policy) doubted() []firewall.Packet {
+	var out []firewall.Packet
+	for _, path := range p.paths(open) {
+		packet := path.Packet
+		if packet.Iif == uplink {
+			packet.Iif = ""
+		}
+		if packet.Oif == uplink {
+			packet.Oif = ""
+		}
+		out = append(out, packet)
+	}
+	return out
+}
+
+// judged is what becomes of a packet, and who says so.
+type judged struct {
+	Path
+	firewall.Decision
+	foreign bool // another table than ours decides
+}
+
+func (j judged) line() string {
+	if j.foreign {
+		return fmt.Sprintf("%s: %s by table %s: %s", j.Path, j.Verdict, j.Table, nonEmpty(j.Text, j.Why))
+	}
+	return fmt.Sprintf("%s: %s by %s: %s", j.Path, j.Verdict, j.Chain, j.Why)
+}
+
+func nonEmpty(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// judgePaths asks our own table first, and of what it lets in what the agent
+// found that all tables together do with it.
+func judgePaths(f *facts.Facts, p Policy, keep where) []judged {
+	own := f.Firewall.Own.Judge()
+	matrix := p.Matrix()
+	var out []judged
+	at := -1 // of the open paths
+	for _, path := range matrix {
+		if open(path) {
+			at++
+		}
+		if !keep(path) {
+			continue
+		}
+		j := judged{Path: path, Decision: own.Decide(path.Packet)}
+		if open(path) && j.Verdict == firewall.Accepted {
+			j.ask(f.Firewall.Decisions, at)
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+// ask takes the agent's answer. Where it gave none, an open path is not known
+// to be open.
+func (j *judged) ask(decisions []firewall.Decision, at int) {
+	decision := firewall.Decision{Verdict: firewall.Unknown, Table: "of others", Why: "the agent did not judge it"}
+	if at < len(decisions) {
+		decision = decisions[at]
+	}
+	if decision.Verdict != firewall.Accepted && decision.Table != ownTableName {
+		j.Decision, j.foreign = decision, true
+	}
+}
+
+// ownTableName is our table as decisions name it.
+const ownTableName = firewall.TableFamily + " " + firewall.TableName
+
+// checkPaths asks what becomes of each packet. A table that is not the one we
+// rendered and cannot be judged fails: the one we rendered can be.
+func checkPaths(keep where, want string) func(*facts.Facts, Policy) Verdict {
+	return func(f *facts.Facts, p Policy) Verdict {
+		if f.Firewall.Own == nil {
+			return decide([]string{"no table inet k3sedge"}, "no table", want)
+		}
+		var wrong, doubts, others []string
+		all := judgePaths(f, p, keep)
+		for _, j := range all {
+			switch {
+			case j.Verdict == j.Want:
+			case j.Verdict != firewall.Unknown:
+				wrong = append(wrong, j.line())
+			case j.foreign:
+				others = append(others, j.line())
+			default:
+				doubts = append(doubts, j.line())
+			}
+		}
+		if len(doubts) > 0 && f.Firewall.Wanted != nil && !asWanted(f) {
+			wrong, doubts = append(wrong, doubts...), nil
+		}
+		if doubts = append(doubts, others...); len(wrong) == 0 && len(doubts) > 0 {
+			return unknown(doubts...)
+		}
+		return decide(wrong, fmt.Sprintf("%d of %d packets treated otherwise", len(wrong), len(all)), want)
+	}
+}
+
+func asWanted(f *facts.Facts) bool {
+	equal, _ := firewall.Equal(f.Firewall.Wanted, f.Firewall.Own)
+	return equal
+}
+
+// mendPaths loads our table; what other tables drop is the user's to open.
+func mendPaths(keep where) func(*facts.Facts, Policy) Mend {
+	return func(f *facts.Facts, p Policy) Mend {
+		m := Mend{Ruleset: !asWanted(f)}
+		if f.Firewall.Own == nil {
+			return m
+		}
+		for _, j := range judgePaths(f, p, keep) {
+			if j.foreign && j.Verdict == firewall.Dropped && open(j.Path) {
+				m.Blocked = append(m.Blocked, fmt.Sprintf("table %s, which is not k3sedge's, drops %s in chain %s: take out `%s`", j.Table, j.Path, j.Chain, nonEmpty(j.Text, j.Why)))
+			}
+		}
+		if !m.Ruleset && len(m.Blocked) == 0 {
+			m.Ruleset = true
+		}
+		return m
+	}
+}
