@@ -69,7 +69,8 @@ func packetMutations() []mutation {
 			f.Breaks = []string{"table ip filter: chain INPUT: rule 1: ct state established accept (ct)"}
 		}), Fail, []string{"FW-16"}},
 		{"K3s without kube-proxy", func(f *facts.Facts, _ Policy) {
-			f.Firewall.Kube, f.Listeners = 0, []facts.Listener{{Proto: "tcp", Port: 22}}
+			f.Firewall.Kube = 0
+			f.Listeners = slices.DeleteFunc(f.Listeners, func(l facts.Listener) bool { return l.Port == 10249 || l.Port == 10256 })
 		}, NotApplicable, []string{"FW-16"}},
 		{"no K3s", func(f *facts.Facts, _ Policy) {
 			f.Units[k3sServerUnit] = facts.Unit{State: facts.UnitNotFound, Active: "inactive"}

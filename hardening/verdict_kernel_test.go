@@ -92,7 +92,7 @@ func serviceMutations() []mutation {
 		{"the kernel listens", listener(facts.Listener{Proto: "udp", Address: "0.0.0.0", Port: portVXLAN}), Pass, nil},
 		{"no DHCP client", listener(facts.Listener{Proto: "udp", Address: "0.0.0.0", Port: 68, Process: "nc", PID: 9}), Fail, []string{"SVC-01"}},
 		{"on loopback", listener(facts.Listener{Proto: "tcp", Address: "::1", Port: 8080, Process: "python3", PID: 9}), Pass, nil},
-		{"nobody listens", func(f *facts.Facts, _ Policy) { f.Listeners = []facts.Listener{} }, Unknown, []string{"SVC-01", "SVC-03", "SSH-17", "K3S-08"}},
+		{"nobody listens", func(f *facts.Facts, _ Policy) { f.Listeners = []facts.Listener{} }, Unknown, []string{"FW-16", "SVC-01", "SVC-03", "SSH-17", "K3S-08"}},
 		{"mail for everybody", listener(facts.Listener{Proto: "tcp", Address: "::", Port: 25, Process: "exim4", PID: 9, Unit: "exim4.service"}), Fail, []string{"SVC-01", "SVC-03"}},
 		{"docker", unit("docker.service", facts.Unit{State: "disabled", Active: "active"}), Fail, []string{"SVC-04"}},
 		{"docker by socket", unit("docker.socket", facts.Unit{State: "enabled", Active: "inactive"}), Fail, []string{"SVC-04"}},
