@@ -58,7 +58,7 @@ func goodCluster() *facts.Cluster {
 		Kubelets: map[string]facts.Kubelet{"node-1": kubelet, "node-2": kubelet},
 		Namespaces: []facts.Object{
 			in("", "default"), in("", "kube-system"), in("", "apps"),
-			{Name: "edge-git", Labels: map[string]string{"app.kubernetes.io/managed-by": "k3sedge"}},
+			in("", "edge-git"),
 		},
 		Pods: []facts.Pod{
 			{Object: in("kube-system", "traefik-x"), Node: "node-1", HostNetwork: true, ServiceAccount: "traefik"},
@@ -69,10 +69,9 @@ func goodCluster() *facts.Cluster {
 			{Object: in("apps", "deny"), AllPods: true, Types: []string{"Ingress", "Egress"}},
 			{Object: in("apps", "dns"), AllPods: true, Types: []string{"Egress"}, Egress: 1, DNS: true},
 			{Object: in("cloudflared", "closed"), AllPods: true, Types: []string{"Ingress", "Egress"}, Egress: 1, DNS: true},
-			{Object: in("edge-git", "closed"), AllPods: true, Types: []string{"Ingress", "Egress"}, Egress: 1, DNS: true},
 		},
 		ServiceAccounts: []facts.ServiceAccount{
-			{Object: in("apps", "default"), Automount: &off}, {Object: in("edge-git", "default"), Automount: &off}, {Object: in("default", "default")},
+			{Object: in("apps", "default"), Automount: &off}, {Object: in("edge-git", "default")}, {Object: in("default", "default")},
 		},
 		ClusterAdmins: []facts.Binding{{Object: in("", "cluster-admin"), Subjects: []string{"Group system:masters"}}, {Object: in("", "helm"), Subjects: []string{"ServiceAccount kube-system/helm-traefik"}}},
 		TokenSecrets:  []facts.Object{},
@@ -181,7 +180,7 @@ func k3sObjectMutations() []mutation {
 		{"processes without end", kubelet(func(k *facts.Kubelet) { *k.PodPidsLimit = -1 }), Fail, []string{"K3S-12"}},
 		{"no word of events", kubelet(func(k *facts.Kubelet) { k.EventRecordQPS = nil }), Fail, []string{"K3S-12"}},
 		{"streams for hours", kubelet(func(k *facts.Kubelet) { k.StreamingIdle = 4 * time.Hour }), Fail, []string{"K3S-12"}},
-		{"no policy", inCluster(func(c *facts.Cluster) { c.NetworkPolicies = c.NetworkPolicies[:3] }), Fail, []string{"K3S-09"}},
+		{"no policy", inCluster(func(c *facts.Cluster) { c.NetworkPolicies = c.NetworkPolicies[:2] }), Fail, []string{"K3S-09"}},
 		{"no names", inCluster(func(c *facts.Cluster) { c.NetworkPolicies[1].DNS = false }), Fail, []string{"K3S-09"}},
 		{"a policy for some pods", inCluster(func(c *facts.Cluster) { c.NetworkPolicies[0].AllPods = false }), Fail, []string{"K3S-09"}},
 		{"one more admin", inCluster(func(c *facts.Cluster) { c.ClusterAdmins[0].Subjects = []string{"Group system:masters", "User eve"} }), Fail, []string{"K3S-10"}},

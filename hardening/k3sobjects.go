@@ -23,17 +23,17 @@ func k3sObjectControls() []Control {
 		{
 			ID: "K3S-09", Title: "Every namespace with pods says who may talk with them", Severity: Medium,
 			Why:   "without a NetworkPolicy any pod reaches any other, and a broken one reaches all",
-			Want:  "in k3sedge's namespaces and in all that have pods of their own: a policy for all pods in both directions, and one that lets DNS out",
+			Want:  "in every namespace that has pods in the pod network: a policy for all pods in both directions, and one that lets DNS out",
 			Refs:  []string{"kube-bench 5.3.2", "CIS Kubernetes 5.3.2", "K3s CIS Hardening Guide, NetworkPolicies"},
-			Needs: []Part{PartCluster, PartNamespaces, PartPods, PartNetworkPolicies}, When: "where K3s runs", Applies: onCluster,
-			Check: checkNetworkPolicies, Advice: "run `k3sedge up` for its own namespaces; apply a NetworkPolicy with an empty podSelector to the others, then one for what their pods need",
+			Needs: []Part{PartCluster, PartPods, PartNetworkPolicies}, When: "where K3s runs", Applies: onCluster,
+			Check: checkNetworkPolicies, Advice: "apply a NetworkPolicy with an empty podSelector for both directions to the namespaces that are named, then one with what their pods need, port 53 first",
 		},
 		{
 			ID: "K3S-10", Title: "Nobody unknown is cluster-admin, and pods get a token only where they ask for one", Severity: Medium,
 			Why:   "a token that lies in every pod, or never ends, is what an attacker takes first",
 			Want:  "cluster-admin for system:masters and K3s' Helm jobs alone; no token for the account default; no Secret with a token",
 			Refs:  []string{"kube-bench 5.1.1", "kube-bench 5.1.5", "kube-bench 5.1.6", "CIS Kubernetes 5.1"},
-			Needs: []Part{PartCluster, PartNamespaces, PartPods, PartServiceAccounts, PartClusterAdmins, PartTokenSecrets}, When: "where K3s runs", Applies: onCluster,
+			Needs: []Part{PartCluster, PartPods, PartServiceAccounts, PartClusterAdmins, PartTokenSecrets}, When: "where K3s runs", Applies: onCluster,
 			Check: checkRights, Advice: "delete the bindings and Secrets that are named, or waive them; set automountServiceAccountToken: false on the account default, and give pods that use the API an account of their own",
 		},
 		{
@@ -82,15 +82,10 @@ func checkAdmission(f *facts.Facts, _ Policy) Verdict {
 // systemSpace reports whether a namespace is Kubernetes' own.
 func systemSpace(name string) bool { return strings.HasPrefix(name, "kube-") }
 
-// ownSpaces are the namespaces that are judged: k3sedge's, and those that have
-// pods in the pod network. An empty one has nobody to guard.
-func ownSpaces(c *facts.Cluster) []string {
+// podSpaces are the namespaces that are judged: those with pods in the pod
+// network. One without them, as k3sedge's own all are, has nobody to guard.
+func podSpaces(c *facts.Cluster) []string {
 	var out []string
-	for _, n := range c.Namespaces {
-		if n.Labels["app.kubernetes.io/managed-by"] == "k3sedge" {
-			out = append(out, n.Name)
-		}
-	}
 	for _, p := range c.Pods {
 		if !p.HostNetwork {
 			out = append(out, p.Namespace)
@@ -101,7 +96,7 @@ func ownSpaces(c *facts.Cluster) []string {
 }
 
 func checkNetworkPolicies(f *facts.Facts, _ Policy) Verdict {
-	spaces := ownSpaces(f.Cluster)
+	spaces := podSpaces(f.Cluster)
 	if len(spaces) == 0 {
 		return Verdict{Status: NotApplicable, Evidence: []string{"no namespace but the system's has pods in the pod network"}}
 	}
@@ -153,7 +148,7 @@ func checkRights(f *facts.Facts, _ Policy) Verdict {
 	if admins == 0 {
 		return unknown("no binding grants cluster-admin, not even K3s' own: the list is not whole")
 	}
-	spaces := ownSpaces(c)
+	spaces := podSpaces(c)
 	for _, a := range c.ServiceAccounts {
 		if a.Name == "default" && slices.Contains(spaces, a.Namespace) && (a.Automount == nil || *a.Automount) {
 			wrong = append(wrong, fmt.Sprintf("namespace %s: pods of the account default get a token", a.Namespace))

@@ -41,6 +41,7 @@ func TestEdge(t *testing.T) {
 		run  func(*testing.T, *edge)
 	}{
 		{"up again changes nothing", secondEdge},
+		{"K3s holds its controls", k3sHolds},
 		{"kubeconfig", mergedKubeconfig},
 		{"nothing is written before it is asked for", unwritten},
 		{"a service", seedService},
