@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k3sedge/k3sedge/hardening/facts"
+
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -26,6 +28,27 @@ func TestAWholeAudit(t *testing.T) {
 	for _, finding := range r.Findings {
 		if want := map[string]Status{"K3S-02": Pass, "K3S-05": Pass, "K3S-06": Pass, "K3S-09": NotApplicable, "K3S-10": Unknown, "K3S-12": Pass}[finding.ID]; want != "" && finding.Status != want {
 			t.Errorf("%s is %s, want %s: %q", finding.ID, finding.Status, want, finding.Evidence)
+		}
+	}
+}
+
+// What is kept on servers alone does not concern an agent.
+func TestTheControlsOnServersDoNotApplyToAgents(t *testing.T) {
+	t.Parallel()
+	c := testCluster()
+	p, err := NewPolicy(c, c.Nodes[1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := hardened(t, p)
+	f.K3s = &facts.K3s{}
+	if r := p.k3sRequest(); r == nil || r.API != "" {
+		t.Errorf("an agent is asked %+v", r)
+	}
+	for _, c := range k3sControls() {
+		server := c.ID == "K3S-01" || c.ID == "K3S-03" || c.ID == "K3S-04"
+		if v := c.judge(f, p); server != (v.Status == NotApplicable) || !server && v.Status != Pass {
+			t.Errorf("%s is %s: %q", c.ID, v.Status, v.Evidence)
 		}
 	}
 }

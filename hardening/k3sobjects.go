@@ -188,7 +188,7 @@ func checkComponents(f *facts.Facts, p Policy) Verdict {
 		}
 	}
 	slices.Sort(wrong)
-	have := "servicelb is off, kube-proxy is in its mode iptables"
+	have := "servicelb is off, nothing asks kube-proxy for another mode than iptables"
 	if len(wrong) > 0 {
 		have = wrong[0]
 	}

@@ -53,10 +53,14 @@ func (p Policy) k3sDials() map[string]look.Dial {
 	return out
 }
 
-// k3sRequest is what the agent looks at on a server.
+// k3sRequest is what the agent looks at where K3s runs. Only a server keeps
+// what it could find.
 func (p Policy) k3sRequest() *facts.K3sRequest {
-	if p.Cluster == nil || !p.Cluster.Server {
+	switch {
+	case p.Cluster == nil:
 		return nil
+	case !p.Cluster.Server:
+		return &facts.K3sRequest{}
 	}
 	return &facts.K3sRequest{API: hostPort(p.Address, portAPI)}
 }

@@ -98,6 +98,7 @@ func (s *settings) forServer(v *view) {
 		"audit-policy-file=" + auditPath,
 		"audit-log-path=" + logsDir + "/audit.log",
 		"audit-log-maxage=30", "audit-log-maxbackup=10", "audit-log-maxsize=100",
+		"service-account-extend-token-expiration=false", // a pod's token ends with its hour, not with its year
 	}
 	s.ControllerManagerArgs = []string{"terminated-pod-gc-threshold=100"}
 }

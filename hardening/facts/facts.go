@@ -47,7 +47,7 @@ type Request struct {
 	Deep bool `json:"deep"`
 	// Wire are servers to try from the host, by names that Facts.Wire repeats.
 	Wire map[string]look.Dial `json:"wire,omitempty"`
-	// K3s is nil where no server of it shall run.
+	// K3s is nil where none shall run.
 	K3s *K3sRequest `json:"k3s,omitempty"`
 	// Modules are the kernel modules wanted in Facts.Modules.
 	Modules []string `json:"modules"`

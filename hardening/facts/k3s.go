@@ -1,8 +1,10 @@
 package facts
 
-// K3sRequest says what is looked at on a server of K3s.
+// K3sRequest says what is looked at where K3s runs.
 type K3sRequest struct {
-	API string `json:"api"` // address:port of its own API
+	// API is address:port of a server's own API, "" on an agent, which keeps
+	// nothing of what is looked for.
+	API string `json:"api"`
 }
 
 // K3s is what a server of K3s keeps on its disk. What could not be looked at

@@ -50,9 +50,7 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	}
 	c.part("stats", func() error { return c.each("stats", h.stats(r.Stats, &f.Stats)) })
 	if r.K3s != nil {
-		f.K3s = &facts.K3s{}
-		c.part("k3s encryption", func() (err error) { f.K3s.Encryption, err = h.encryption(); return })
-		c.part("k3s audit", func() (err error) { f.K3s.Audit, err = h.auditLog(ctx, r.K3s.API); return })
+		f.K3s = h.k3s(&c, *r.K3s)
 	}
 	c.part("modules", func() (err error) { f.Modules, err = h.modules(r.Modules); return })
 	c.part("failedUnits", func() (err error) { f.FailedUnits, err = h.failedUnits(ctx); return })

@@ -51,6 +51,15 @@ func TestAnAuditLogThatIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestAnAgentKeepsNothing(t *testing.T) {
+	t.Parallel()
+	w, r := newLookedAt(t)
+	r.K3s = &facts.K3sRequest{}
+	if f := Collect(t.Context(), w.host(), r); f.K3s == nil || *f.K3s != (facts.K3s{}) || len(f.Problems) > 0 {
+		t.Errorf("%+v, %v", f.K3s, f.Problems)
+	}
+}
+
 func TestAnAuditLogThatCannotBeTried(t *testing.T) {
 	t.Parallel()
 	w, r := newLookedAt(t)

@@ -17,6 +17,16 @@ const (
 	encryptionConfig = k3sServerDir + "/cred/encryption-config.json"
 )
 
+// k3s begins to look at what a server keeps. An agent keeps nothing of it.
+func (h Host) k3s(c *collector, r facts.K3sRequest) *facts.K3s {
+	out := &facts.K3s{}
+	if r.API != "" {
+		c.part("k3s encryption", func() (err error) { out.Encryption, err = h.encryption(); return })
+		c.part("k3s audit", func() (err error) { out.Audit, err = h.auditLog(c.ctx, r.API); return })
+	}
+	return out
+}
+
 // stores are the files of K3s' datastores: etcd's and SQLite's.
 func stores() []string {
 	return []string{k3sServerDir + "/db/etcd/member/snap/db", k3sServerDir + "/db/state.db"}
