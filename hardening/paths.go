@@ -27,20 +27,7 @@ func (p Policy) paths(keep where) []Path {
 // doubted are the packets of the open paths, for the agent: what our own table
 // drops is dropped, but what it accepts another table may still drop. The
 // host knows by which interface strangers come in and by which pods go out.
-func (p Policy) doubted() []firewall.Packet {
-	var out []firewall.Packet
-	for _, path := range p.paths(open) {
-		packet := path.Packet
-		if packet.Iif == uplink {
-			packet.Iif = ""
-		}
-		if packet.Oif == uplink {
-			packet.Oif = ""
-		}
-		out = append(out, packet)
-	}
-	return out
-}
+func (p Policy) doubted() []firewall.Packet { return Packets(p.paths(open)) }
 
 // judged is what becomes of a packet, and who says so.
 type judged struct {

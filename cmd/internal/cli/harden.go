@@ -34,7 +34,7 @@ ID stands for a control, a group of them such as SSH, or a pattern such as FW-0*
 
 ` + report.Formula,
 		Flags:       hardenFlags(),
-		Subcommands: []*cli.Command{newControlsCommand(s), newExplainCommand(s)},
+		Subcommands: []*cli.Command{newControlsCommand(s), newExplainCommand(s), newFirewallCommand(s)},
 		Action: func(c *cli.Context) error {
 			if err := wantNoSubcommand(c); err != nil {
 				return err
