@@ -55,14 +55,15 @@ func (o hardenOptions) outlet() (outlet, error) {
 }
 
 func readBaseline(path string) (*report.Document, error) {
-	const hint = "k3sedge harden --check --format json > %s writes one"
+	// Never into path: what stands there may be the user's own.
+	const hint = "k3sedge harden --check --format json > before.json writes one"
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, usagef(fmt.Sprintf(hint, path), "--baseline: %w", err)
+		return nil, usagef(hint, "--baseline: %w", err)
 	}
 	d, err := report.ReadBaseline(data)
 	if err != nil {
-		return nil, usagef(fmt.Sprintf(hint, path), "--baseline %s: %w", path, err)
+		return nil, usagef(hint, "--baseline %s: %w", path, err)
 	}
 	return &d, nil
 }
