@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -35,24 +36,34 @@ func (j *Judge) Locate(p Packet) (Packet, error) {
 }
 
 // DecideHere judges packets of which the sender knows less than the host. One
-// without an interface comes in where its source is reached; one that says
-// whether it is for this host, or where it goes on, is taken at its word.
+// without an interface comes in where its source is reached, or, where no route
+// leads to it, where the others do; one that says whether it is for this host,
+// or where it goes on, is taken at its word.
 func (j *Judge) DecideHere(packets []Packet) []Decision {
+	usual := ""
+	for i := 0; usual == "" && i < len(packets); i++ {
+		if packets[i].Iif == "" && !packets[i].FromHost {
+			usual = j.uplink(packets[i].Src)
+		}
+	}
 	decisions := make([]Decision, 0, len(packets))
 	for _, p := range packets {
-		located, err := p, error(nil)
-		if !p.Local && p.Oif == "" && j.routes != nil {
-			located, err = j.Locate(p)
-		} else if p.Iif == "" && !p.FromHost {
-			located.Iif = j.uplink(p.Src)
-		}
-		if err != nil {
-			decisions = append(decisions, unknown("%s", err))
-			continue
-		}
-		decisions = append(decisions, j.Decide(located))
+		decisions = append(decisions, j.Decide(j.here(p, usual)))
 	}
 	return decisions
+}
+
+// here completes a packet as far as the host can.
+func (j *Judge) here(p Packet, usual string) Packet {
+	if !p.Local && p.Oif == "" && j.routes != nil {
+		if located, err := j.Locate(p); err == nil {
+			return located
+		}
+	}
+	if p.Iif == "" && !p.FromHost {
+		p.Iif = cmp.Or(j.uplink(p.Src), usual)
+	}
+	return p
 }
 
 // uplink is the interface by which a stranger comes in, "" if it is not known.
