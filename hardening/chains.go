@@ -37,7 +37,8 @@ func checkForeign(f *facts.Facts, _ Policy) Verdict {
 	if runs.k3s && runs.proxy && f.Firewall.Kube == 0 {
 		wrong = append(wrong, "kube-proxy runs, and there is no chain KUBE-*: somebody flushed its rules")
 	}
-	if runs.k3s && runs.flannel && f.Firewall.Flannel == 0 {
+	// Without kube-proxy, which runs beside it, somebody else made the interface.
+	if runs.k3s && runs.proxy && runs.flannel && f.Firewall.Flannel == 0 {
 		wrong = append(wrong, "interface "+podOverlay+" is there, and there is no chain FLANNEL-*: somebody flushed its rules")
 	}
 	if why := runs.nothingToKeep(f.Firewall); len(wrong) == 0 && why != "" {
