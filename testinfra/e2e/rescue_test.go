@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision"
 )
@@ -82,7 +83,10 @@ func TestInsideRescue(t *testing.T) {
 	if dir == "" {
 		t.Skip("is run by TestRescue, inside the lab's LAN")
 	}
-	err := hardening.NewStep(shortPolicy(t, dir, 15*time.Second)).Apply(t.Context(), dialEdge(t, dir))
+	h := dialEdge(t, dir)
+	p := shortPolicy(t, dir, 15*time.Second)
+	p.Client = func() facts.Algorithms { return facts.Algorithms(h.Algorithms()) }
+	err := hardening.NewStep(p).Apply(t.Context(), h)
 	if err == nil {
 		t.Fatal("the change is kept")
 	}
@@ -111,5 +115,6 @@ func shortPolicy(t *testing.T, dir string, window time.Duration) hardening.Polic
 		t.Fatal(err)
 	}
 	p.Window, p.Rescue = window, px.Rescue(c.Nodes[0])
+	p.Excuse(c.Waivers, time.Now())
 	return p
 }
