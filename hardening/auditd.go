@@ -58,7 +58,8 @@ func checkAudit(f *facts.Facts, _ Policy) Verdict {
 	return decide(wrong, fmt.Sprintf("gaps: %d", len(wrong)), "auditd runs, watches all of them and never halts the node")
 }
 
-// watches reports whether a rule such as "-w /etc/passwd -p wa -k identity" watches a path.
+// watches reports whether a rule such as "-w /etc/passwd -p wa -k identity"
+// watches a path for writes and changes of its attributes.
 func watches(f *facts.Facts, path string) bool {
 	for name, file := range f.Files {
 		if strings.HasPrefix(name, "/etc/audit/rules.d/") && slices.ContainsFunc(strings.Split(file.Content, "\n"), func(line string) bool { return ruleWatches(line, path) }) {
@@ -70,8 +71,11 @@ func watches(f *facts.Facts, path string) bool {
 
 func ruleWatches(line, path string) bool {
 	words := strings.Fields(line)
-	i := slices.Index(words, "-w")
-	return i >= 0 && i+1 < len(words) && strings.TrimSuffix(words[i+1], "/") == path
+	if len(words) < 2 || words[0] != "-w" || strings.TrimSuffix(words[1], "/") != path {
+		return false
+	}
+	i := slices.Index(words, "-p") // without it, everything is recorded
+	return i < 0 || i+1 < len(words) && strings.Contains(words[i+1], "w") && strings.Contains(words[i+1], "a")
 }
 
 func mendAudit(f *facts.Facts, _ Policy) Mend {

@@ -71,6 +71,8 @@ func traefikMutations() []mutation {
 		{"Traefik is elsewhere", inTraefik(func(pod *facts.Pod) { pod.Node = "node-2" }), Unknown, []string{"EDG-01", "EDG-02", "EDG-03", "EDG-07"}},
 		{"Traefik waits", inTraefik(func(pod *facts.Pod) { pod.Phase = "Pending" }), Unknown, []string{"EDG-01", "EDG-02", "EDG-03", "EDG-07"}},
 		{"an insecure API", argument("--api.insecure"), Fail, []string{"EDG-02"}},
+		{"an insecure API by a number", argument("--api.insecure=1"), Fail, []string{"EDG-02"}},
+		{"an insecure API behind one dash", argument("-api.insecure=true"), Fail, []string{"EDG-02"}},
 		{"the API on the LAN", argument("--entrypoints.traefik.address=:8080/tcp"), Fail, []string{"EDG-02"}},
 		{"the metrics on the LAN", argument("--entryPoints.metrics.address=0.0.0.0:9101"), Fail, []string{"EDG-02"}},
 		{"the dashboard for clients", inEdge(func(e *facts.Edge) { e.IngressRoutes[0].Entries = []string{"websecure"} }), Fail, []string{"EDG-02"}},
@@ -207,7 +209,7 @@ func insideMutations() []mutation {
 		{"to a pod", to("10.42.3.4"), Fail, []string{"EDG-07"}},
 		{"to a service", to("10.43.0.1"), Fail, []string{"EDG-07"}},
 		{"to the LAN", to("10.0.1.9"), Pass, nil},
-		{"to a name", to("nas.lan"), Pass, nil},
+		{"to a name", to("nas.lan"), Unknown, []string{"EDG-07"}},
 		{"pods by their controller", func(f *facts.Facts, p Policy) {
 			to("10.42.3.4")(f, p)
 			f.Cluster.Edge.Slices[len(f.Cluster.Edge.Slices)-1].ManagedBy = "endpointslice-controller.k8s.io"

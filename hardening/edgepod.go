@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -97,8 +98,9 @@ func loose(pod facts.Pod, c facts.Container) []string {
 }
 
 // traefikArgs are Traefik's arguments by their names in lower case, as Traefik
-// itself compares them. A file or an environment beside them would overrule
-// what is seen here, so that it makes the answer unknown.
+// itself compares them: behind one dash or two, a list that is named again goes
+// on. A file beside them would overrule what is seen here, so that it makes the
+// answer unknown.
 type traefikArgs map[string]string
 
 func argsOf(pod facts.Pod) (traefikArgs, string) {
@@ -108,15 +110,18 @@ func argsOf(pod facts.Pod) (traefikArgs, string) {
 			continue
 		}
 		for _, a := range c.Args {
-			flag, isFlag := strings.CutPrefix(a, "--")
+			flag, isFlag := strings.CutPrefix(a, "-")
 			if !isFlag {
 				continue
 			}
-			key, value, has := strings.Cut(flag, "=")
-			if !has {
+			key, value, has := strings.Cut(strings.TrimPrefix(flag, "-"), "=")
+			if key = strings.ToLower(key); !has {
 				value = "true"
 			}
-			args[strings.ToLower(key)] = value
+			if before, again := args[key]; again && strings.HasSuffix(key, ".trustedips") {
+				value = before + "," + value
+			}
+			args[key] = value
 		}
 	}
 	if file := args["configfile"]; file != "" {
@@ -128,7 +133,11 @@ func argsOf(pod facts.Pod) (traefikArgs, string) {
 	return args, ""
 }
 
-func (a traefikArgs) on(key string) bool { return strings.EqualFold(a[strings.ToLower(key)], "true") }
+// on reads a switch as Traefik does, which takes 1 and t as well.
+func (a traefikArgs) on(key string) bool {
+	on, err := strconv.ParseBool(a[strings.ToLower(key)])
+	return err == nil && on
+}
 
 // entries are the entrypoints and their addresses, without the protocol.
 func (a traefikArgs) entries() map[string]string {

@@ -159,16 +159,20 @@ func checkInside(f *facts.Facts, p Policy) Verdict {
 		return noService(p)
 	}
 	servers := 0
+	var unseen []string
 	for _, s := range behind {
 		for _, address := range s.Addresses {
 			servers++
-			if why := innerAddress(address, p); why != "" {
-				wrong = append(wrong, fmt.Sprintf("EndpointSlice %s/%s: %s is %s", s.Namespace, s.Name, address, why))
+			at := fmt.Sprintf("EndpointSlice %s/%s: %s is ", s.Namespace, s.Name, address)
+			if a, err := netip.ParseAddr(address); err != nil {
+				unseen = append(unseen, at+"a name, which leads wherever Traefik's DNS says")
+			} else if why := innerAddress(a, p); why != "" {
+				wrong = append(wrong, at+why)
 			}
 		}
 		wrong = append(wrong, strangers(s, p)...)
 	}
-	return settle(wrong, nil, fmt.Sprintf("%d servers in %d slices, all elsewhere", servers, len(behind)),
+	return settle(wrong, unseen, fmt.Sprintf("%d servers in %d slices, all elsewhere", servers, len(behind)),
 		"no route to loopback, link-local, a node, a pod or a service's address, and none to a server that no file names")
 }
 
@@ -192,11 +196,7 @@ func slicesBehind(e facts.Edge) []facts.EndpointSlice {
 }
 
 // innerAddress says what an address is that no route may lead to, or "".
-func innerAddress(address string, p Policy) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return "" // a name, which Traefik looks up by itself
-	}
+func innerAddress(a netip.Addr, p Policy) string {
 	a = a.Unmap()
 	switch {
 	case a.IsLoopback() || a.IsUnspecified():

@@ -61,6 +61,7 @@ func packageMutations() []mutation {
 		{"empty lists", func(f *facts.Facts, _ Policy) { f.Updates.Lists[0].Packages = 0 }, Unknown, []string{"PKG-01"}},
 		{"no upgrades", func(f *facts.Facts, _ Policy) { f.Packages[upgradesPackage] = "" }, Fail, []string{"PKG-02"}},
 		{"upgrades off", aptConf("apt::periodic::unattended-upgrade", "1", "0"), Fail, []string{"PKG-02"}},
+		{"apt does nothing by itself", aptConf("apt::periodic::enable", "0"), Fail, []string{"PKG-02"}},
 		{"no lists are fetched", aptConf("apt::periodic::update-package-lists"), Fail, []string{"PKG-02"}},
 		{"no security origin", aptConf("unattended-upgrade::origins-pattern", "origin=x"), Fail, []string{"PKG-02"}},
 		{"the older form", func(f *facts.Facts, p Policy) {

@@ -7,6 +7,7 @@ const (
 	upgradesFile    = "/etc/apt/apt.conf.d/52k3sedge-unattended"
 	upgradesPackage = "unattended-upgrades"
 	upgradesText    = `// Written by k3sedge; edits are lost at its next run.
+APT::Periodic::Enable "1";
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Origins-Pattern {

@@ -61,6 +61,9 @@ func isOn(value string) bool {
 // upgradeSettings are what is wrong with the settings.
 func upgradeSettings(f *facts.Facts) []string {
 	var wrong []string
+	if value := lastConf(f, "apt::periodic::enable"); value == "0" { // then the timers start a script that ends at once
+		wrong = append(wrong, fmt.Sprintf("apt::periodic::enable is %q", value))
+	}
 	for _, key := range []string{"apt::periodic::update-package-lists", "apt::periodic::unattended-upgrade"} {
 		// A number of days, or "always".
 		if value := lastConf(f, key); value == "" || value == "0" {
