@@ -102,7 +102,7 @@ func (r *liveReporter) Report(e converge.Event) {
 		if s := r.find(e); s != nil {
 			s.text = "changing"
 		}
-		r.draw("  " + mark(e.Kind) + " " + describe(e) + "\n")
+		r.draw("  " + mark(e.Kind) + " " + tame(describe(e)) + "\n")
 	case converge.StepDiffers, converge.StepChanged, converge.StepHolds, converge.StepUnknown, converge.StepPending, converge.StepFailed:
 		r.finish(e)
 	}
@@ -110,7 +110,7 @@ func (r *liveReporter) Report(e converge.Event) {
 
 func (r *liveReporter) finish(e converge.Event) {
 	r.running = slices.DeleteFunc(r.running, func(s liveStep) bool { return s.subject == e.Subject && s.step == e.Step })
-	r.draw("  " + mark(e.Kind) + " " + describe(e) + "\n")
+	r.draw("  " + mark(e.Kind) + " " + tame(describe(e)) + "\n")
 }
 
 // forget takes a moving line away without a word.
@@ -188,7 +188,7 @@ func (r *liveReporter) line(s liveStep) string {
 // firstLine keeps a moving line one line, whatever a machine says.
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(line)
+	return tame(strings.TrimSpace(line))
 }
 
 // cut shortens text to width columns, so that a moving line stays one line.

@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
@@ -95,7 +97,8 @@ func (s Streams) screen() *screen {
 	return &screen{w: s.Err}
 }
 
-// Write writes to the display if there is one.
+// Write writes to the display if there is one. Much of what is told comes from
+// machines.
 func (c *screen) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	to := c.w
@@ -104,7 +107,20 @@ func (c *screen) Write(p []byte) (int, error) {
 	}
 	c.open = !bytes.HasSuffix(p, []byte("\n"))
 	c.mu.Unlock()
-	return to.Write(p)
+	if _, err := io.WriteString(to, tame(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// tame keeps what a machine says from steering the terminal.
+func tame(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // endLine makes the next words begin in a line of their own.

@@ -2,8 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // TestWordsAfterAQuestion begin in a line of their own, others go on as they are.
@@ -21,5 +25,31 @@ func TestWordsAfterAQuestion(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("%q: %q", before, out.String())
 		}
+	}
+}
+
+// TestAMachineDoesNotSteerTheTerminal, whatever it says of itself.
+func TestAMachineDoesNotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	const hostile = "mode \x1b]0;mine\a\x1b[2J\r\u009b31m\u202e, ünï\tcode"
+	const tamed = "mode �]0;mine��[2J��31m�, ünï\tcode"
+	var told bytes.Buffer
+	s := testStreams(nil, &told)
+	s.Err = s.screen()
+	printError(s.Err, errors.New(hostile))
+	if told.String() != "error: "+tamed+"\n" {
+		t.Errorf("an error: %q", told.String())
+	}
+	var live bytes.Buffer
+	r := newLiveReporter(&live, func() int { return 200 })
+	e := converge.Event{Step: "s", Kind: converge.StepStarted}
+	r.Report(e)
+	e.Kind, e.Message, e.Cause = converge.StepWaiting, hostile, hostile
+	r.Report(e)
+	e.Kind, e.Changes = converge.StepDiffers, []converge.Change{{ID: "SSH-01", Have: hostile}}
+	r.Report(e)
+	r.Close()
+	if out := live.String(); !strings.Contains(out, "SSH-01 is "+tamed) || strings.ContainsAny(out, "\a\u009b\u202e") || strings.Contains(out, "\x1b]") {
+		t.Errorf("progress: %q", out)
 	}
 }
