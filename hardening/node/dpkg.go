@@ -11,10 +11,32 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
+const dpkgStatus = "/var/lib/dpkg/status"
+
 // installedPackage is a package of dpkg's database.
 type installedPackage struct{ name, arch, version string }
 
-// installed lists the installed packages.
+// packages are the versions of some packages, "" for those that are not installed.
+func (h Host) packages(names []string) (map[string]string, error) {
+	out := map[string]string{}
+	if len(names) == 0 {
+		return out, nil
+	}
+	installed, err := h.installed()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		out[name] = ""
+		if i := slices.IndexFunc(installed, func(p installedPackage) bool { return p.name == name }); i >= 0 {
+			out[name] = installed[i].version
+		}
+	}
+	return out, nil
+}
+
+// installed lists the installed packages, out of dpkg's own database: dpkg-query
+// would tell the same, later.
 func (h Host) installed() ([]installedPackage, error) {
 	b, err := os.ReadFile(h.path(dpkgStatus))
 	if err != nil {
