@@ -103,7 +103,8 @@ func TestALooseHostKeyIsClosed(t *testing.T) {
 	p := testPolicy(t)
 	f := hardened(t, p)
 	f.HostKeys[0].Mode, f.HostKeys[0].GID = 0o644, 4
-	if m := mendHostKeys(f, p); len(m.Files) != 0 || len(m.Blocked) != 0 || !slices.Equal(m.Attrs, []facts.AttrChange{{Path: ed25519File, Mode: 0o600}}) {
+	if m := mendHostKeys(f, p); len(m.Files) != 0 || len(m.Blocked) != 0 || !slices.Equal(m.Attrs, []facts.AttrChange{{Path: ed25519File, Mode: 0o600}}) ||
+		!slices.Equal(m.Units, []facts.UnitChange{{Name: sshdUnit, Action: "reload"}}) {
 		t.Errorf("%+v", m)
 	}
 }

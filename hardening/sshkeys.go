@@ -107,6 +107,7 @@ func mendHostKeys(f *facts.Facts, p Policy) Mend {
 			m.Attrs = append(m.Attrs, facts.AttrChange{Path: k.File, Mode: k.Mode & 0o600})
 		}
 	}
+	m.reloadSSHD()
 	return m
 }
 

@@ -37,10 +37,17 @@ func mendSSHD(f *facts.Facts, p Policy) Mend {
 		}
 		m.Files = append(m.Files, facts.FileChange{Path: o.File, Absent: true})
 	}
-	if len(m.Files) > 0 {
-		m.Units = append(m.Units, facts.UnitChange{Name: sshdUnit, Action: "reload"})
-	}
+	m.reloadSSHD()
 	return m
+}
+
+// reloadSSHD has sshd read what is changed: files that are newer than the sshd
+// that runs are what SSH-17 takes for drift.
+func (m *Mend) reloadSSHD() {
+	reload := facts.UnitChange{Name: sshdUnit, Action: "reload"}
+	if len(m.Files)+len(m.Attrs) > 0 && !slices.Contains(m.Units, reload) {
+		m.Units = append(m.Units, reload)
+	}
 }
 
 // mendPrecedence does the same, and keeps cloud-init from turning passwords on.
@@ -135,6 +142,7 @@ func mendIntegrity(f *facts.Facts, p Policy) Mend {
 		}
 		m.Files = append(m.Files, change)
 	}
+	m.reloadSSHD()
 	for _, login := range f.Logins {
 		for _, k := range login.Keys {
 			if complaint := keyComplaint(k, p); complaint != "" {

@@ -123,4 +123,8 @@ func TestKeysAreReportedAndNeverTakenAway(t *testing.T) {
 	if got, ok := change(plan.Transaction, sshdDropIn); !ok || got.Content != dropInText(f, p) {
 		t.Errorf("drop-in: %+v", got)
 	}
+	// Else they are newer than the sshd that runs, which SSH-17 takes for drift.
+	if !slices.Contains(plan.Transaction.Units, facts.UnitChange{Name: sshdUnit, Action: "reload"}) {
+		t.Errorf("units: %+v", plan.Transaction.Units)
+	}
 }
