@@ -50,6 +50,7 @@ func Objects(c inventory.Cluster, s inventory.Service, secrets Secrets) ([]objec
 		return nil, fmt.Errorf("service %s: %w", s.Name, err)
 	}
 	out := []object.Object{object.Namespace{Meta: object.Meta{Name: NamespaceOf(s.Name), Labels: labelsOf(s.Name)}}}
+	out = append(out, object.NetworkPolicy{Meta: w.meta(closedName), Spec: closed()})
 	out = append(out, w.transport()...)
 	out = append(out, w.service())
 	out = append(out, backends...)

@@ -44,6 +44,7 @@ func sources() []source {
 		{kind: object.Namespace{}.Kind()},
 		{kind: object.Secret{}.Kind(), ours: true},
 		{kind: object.Service{}.Kind(), ours: true},
+		{kind: object.NetworkPolicy{}.Kind(), ours: true},
 		{kind: object.EndpointSlice{}.Kind()},
 		{kind: object.Middleware{}.Kind()},
 		{kind: object.TLSOption{}.Kind()},

@@ -215,7 +215,7 @@ func TestRemoveLeavesNothing(t *testing.T) {
 			t.Errorf("%s is left", p)
 		}
 	}
-	if len(ofServices(k)) != 5 {
+	if len(ofServices(k)) != 6 {
 		t.Errorf("of the other service there is %v", ofServices(k))
 	}
 	mustRun(t, testConfig(), k)
@@ -302,7 +302,7 @@ func TestNamespaceThatIsStillGoingIsAwaited(t *testing.T) {
 		}()
 		synctest.Wait()
 		k.Linger(false)
-		if err := <-done; err != nil || len(ofServices(k)) != 5 {
+		if err := <-done; err != nil || len(ofServices(k)) != 6 {
 			t.Errorf("%v, %v", err, ofServices(k))
 		}
 	})

@@ -1,0 +1,31 @@
+package object
+
+// NetworkPolicy closes the pods of its namespace, all of them, in both
+// directions; out to port 53 alone they may go.
+type NetworkPolicy struct {
+	Meta `json:"-"`
+	Spec NetworkPolicySpec `json:"spec"`
+}
+
+// NetworkPolicySpec is the specification of a NetworkPolicy.
+type NetworkPolicySpec struct {
+	PodSelector map[string]string `json:"podSelector"` // empty for all pods
+	PolicyTypes []string          `json:"policyTypes"`
+	Egress      []EgressRule      `json:"egress"`
+}
+
+// EgressRule lets pods reach ports, wherever they are.
+type EgressRule struct {
+	Ports []PolicyPort `json:"ports"`
+}
+
+// PolicyPort is a port of a rule.
+type PolicyPort struct {
+	Port     uint16 `json:"port"`
+	Protocol string `json:"protocol"`
+}
+
+// Kind implements Object.
+func (NetworkPolicy) Kind() Kind {
+	return Kind{"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", false}
+}
