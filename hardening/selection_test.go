@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
 )
 
@@ -162,4 +163,60 @@ func FuzzSelection(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is left to the user with advice is a finding and no drift; what k3sedge
+// keeps is drift, and what is waived is neither.
+func TestWhatIsKeptAndWhatIsOnlyReported(t *testing.T) {
+	t.Parallel()
+	fails := func(*facts.Facts, Policy) Verdict { return Verdict{Status: Fail} }
+	mend := func(m Mend) func(*facts.Facts, Policy) Mend { return func(*facts.Facts, Policy) Mend { return m } }
+	controls := []Control{
+		{ID: "TST-01", Severity: High, Check: fails, Advice: "do it by hand"},
+		{ID: "TST-02", Severity: High, Check: fails, Mend: mend(Mend{Advice: []string{"wait for the next release"}})},
+		{ID: "TST-03", Severity: High, Check: fails, Mend: mend(Mend{Blocked: []string{"take the line out"}})},
+		{ID: "TST-04", Severity: High, Check: fails, Mend: mend(Mend{Ruleset: true})},
+		{ID: "TST-05", Severity: High, Check: fails, Mend: mend(Mend{})}, // nothing is left to write
+		{ID: "TST-06", Severity: High, Check: fails, Mend: mend(Mend{Ruleset: true})},
+	}
+	p := testPolicy(t)
+	p.Waivers = map[string]Waiver{"TST-06": {}}
+	f := hardened(t, p)
+	r := judgeAll(controls, f, p)
+	var drift []string
+	for _, finding := range r.Drift() {
+		drift = append(drift, finding.ID)
+	}
+	if !slices.Equal(drift, []string{"TST-03", "TST-04", "TST-05"}) || len(r.With(Fail)) != 5 || len(r.With(Waived)) != 1 {
+		t.Errorf("drift %q of %+v", drift, r.Counts())
+	}
+	for _, finding := range r.With(Fail) {
+		if len(finding.Mend) == 0 {
+			t.Errorf("%s: nobody says what to do", finding.ID)
+		}
+	}
+	plan := planAll(controls, f, p)
+	if want := []string{"TST-03: take the line out"}; !slices.Equal(plan.Blocked[:1], want) || len(plan.Blocked) != 2 {
+		t.Errorf("blocked: %q", plan.Blocked)
+	}
+}
+
+// A gap stops a run only where k3sedge keeps what it cannot see, and where that matters.
+func TestWhichGapsStopARun(t *testing.T) {
+	t.Parallel()
+	finding := func(s Severity, kept bool) Finding {
+		return Finding{ID: string(s), Severity: s, Status: Unknown, Kept: kept}
+	}
+	for _, tt := range []struct {
+		finding Finding
+		stops   bool
+	}{
+		{finding(Critical, true), true}, {finding(High, true), true}, {finding(Medium, true), false},
+		{finding(Low, true), false}, {finding(Critical, false), false},
+	} {
+		r := Report{Node: "node-1", Findings: []Finding{tt.finding}}
+		if got := r.unknown() != nil; got != tt.stops {
+			t.Errorf("%+v: stops %t, wanted %t", tt.finding, got, tt.stops)
+		}
+	}
 }

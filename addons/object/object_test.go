@@ -29,6 +29,7 @@ func all() []Object {
 		Middleware{Meta: in("rate"), Spec: MiddlewareSpec{RateLimit: &RateLimit{100, "1s", 200, SourceCriterion{IPStrategy: &IPStrategy{IPv6Subnet: 64}}}}},
 		TLSOption{Meta: in("tls"), Spec: TLSOptionSpec{MinVersion: "VersionTLS12", CipherSuites: []string{"A"}, SNIStrict: true}},
 		ServersTransport{Meta: in("backend"), Spec: ServersTransportSpec{ServerName: "off", RootCAs: []RootCA{{"ca"}}, ForwardingTimeouts: ForwardingTimeouts{"5s"}}},
+		NetworkPolicy{Meta: in("closed"), Spec: NetworkPolicySpec{map[string]string{}, []string{"Ingress", "Egress"}, []EgressRule{{[]PolicyPort{{53, "UDP"}}}}}},
 		HelmChartConfig{Meta: in("traefik"), Spec: HelmChartConfigSpec{"abort", "a: 1\nb: \"2\"\n"}},
 		Ingress{Meta: Meta{Name: "git", Namespace: "edge-git", Annotations: map[string]string{"tls": "true"}}, Spec: IngressSpec{
 			IngressClassName: "traefik", TLS: []IngressTLS{{[]string{"*.example.org"}, "git-tls"}},
@@ -144,6 +145,7 @@ func TestPaths(t *testing.T) {
 		"TLSOption":        "/apis/traefik.io/v1alpha1/namespaces/edge-git/tlsoptions/tls",
 		"ServersTransport": "/apis/traefik.io/v1alpha1/namespaces/edge-git/serverstransports/backend",
 		"HelmChartConfig":  "/apis/helm.cattle.io/v1/namespaces/edge-git/helmchartconfigs/traefik",
+		"NetworkPolicy":    "/apis/networking.k8s.io/v1/namespaces/edge-git/networkpolicies/closed",
 		"Ingress":          "/apis/networking.k8s.io/v1/namespaces/edge-git/ingresses/git",
 	}
 	for _, o := range all() {
