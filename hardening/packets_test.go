@@ -95,6 +95,35 @@ func TestWhatOthersDropIsTheUsers(t *testing.T) {
 	}
 }
 
+// What is not understood of others' tables is told, and is no reason to stop:
+// ours lets in what it shall.
+func TestADoubtAboutOthersStopsNoRun(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := clone(t, hardened(t, p))
+	f.Firewall.Decisions[firstSSH(p)] = firewall.Decision{Verdict: firewall.Unknown, Table: "ip filter", Chain: "KUBE-ROUTER-INPUT", Why: "it depends on match set"}
+	r := Judge(f, p)
+	if len(r.With(Unknown)) == 0 || len(r.Blind()) != 0 || r.unknown() != nil {
+		t.Errorf("unknown %+v, stops the run: %v", r.With(Unknown), r.unknown())
+	}
+}
+
+// The matrix has pods and strangers to whom a host may know no way. That is
+// no table's doing, and our own table's answer stands.
+func TestAPacketWithoutAWayIsNoTablesDoing(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := clone(t, hardened(t, p))
+	for i := range f.Firewall.Decisions {
+		f.Firewall.Decisions[i] = firewall.Decision{Verdict: firewall.Dropped, Hook: firewall.Routing, Why: "this host knows no way"}
+	}
+	for _, finding := range Judge(f, p).Findings {
+		if finding.Status != Pass {
+			t.Errorf("%s: %s %q", finding.ID, finding.Status, finding.Evidence)
+		}
+	}
+}
+
 // Where even our own rendering cannot be judged, nobody may say that it is well.
 func TestARenderedTableThatCannotBeJudgedIsUnknown(t *testing.T) {
 	t.Parallel()

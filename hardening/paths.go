@@ -76,13 +76,17 @@ func judgePaths(f *facts.Facts, p Policy, keep where) []judged {
 }
 
 // ask takes the agent's answer. Where it gave none, an open path is not known
-// to be open.
+// to be open; a packet without a way is no table's doing.
 func (j *judged) ask(decisions []firewall.Decision, at int) {
 	decision := firewall.Decision{Verdict: firewall.Unknown, Table: "of others", Why: "the agent did not judge it"}
 	if at < len(decisions) {
 		decision = decisions[at]
 	}
-	if decision.Verdict != firewall.Accepted && decision.Table != ownTableName {
+	switch {
+	case decision.Verdict == firewall.Accepted, decision.Table == ownTableName:
+	case decision.Hook == firewall.Routing:
+		// The matrix has pods and strangers that this host need not know a way to.
+	default:
 		j.Decision, j.foreign = decision, true
 	}
 }
@@ -113,8 +117,14 @@ func checkPaths(keep where, want string) func(*facts.Facts, Policy) Verdict {
 		if len(doubts) > 0 && f.Firewall.Wanted != nil && !asWanted(f) {
 			wrong, doubts = append(wrong, doubts...), nil
 		}
-		if doubts = append(doubts, others...); len(wrong) == 0 && len(doubts) > 0 {
-			return unknown(doubts...)
+		switch {
+		case len(wrong) > 0:
+		case len(doubts) > 0:
+			return unknown(append(doubts, others...)...)
+		case len(others) > 0:
+			// Ours lets in what it shall. What others do with it is told, and
+			// holds up nobody.
+			return Verdict{Status: Unknown, Severity: Medium, Evidence: others}
 		}
 		return decide(wrong, fmt.Sprintf("%d of %d packets treated otherwise", len(wrong), len(all)), want)
 	}

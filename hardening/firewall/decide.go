@@ -16,6 +16,9 @@ const (
 	Unknown  Verdict = "unknown"
 )
 
+// Routing is the Hook of a packet that no table drops and the host knows no way for.
+const Routing = "routing"
+
 // Decision is a verdict and where it comes from.
 type Decision struct {
 	Verdict Verdict `json:"verdict"`

@@ -38,7 +38,7 @@ func (r *run) walk() Decision {
 		case end.flow == drop:
 			return end.decision(Dropped)
 		case hook == "prerouting" && r.unroutable():
-			return Decision{Verdict: Dropped, Hook: "routing", Rule: -1, Why: fmt.Sprintf("this host knows no way from %s to %s", r.view.Src, r.view.Dst)}
+			return Decision{Verdict: Dropped, Hook: Routing, Rule: -1, Why: fmt.Sprintf("this host knows no way from %s to %s", r.view.Src, r.view.Dst)}
 		}
 	}
 	return r.arrived()

@@ -134,7 +134,7 @@ func TestLocate(t *testing.T) {
 		}
 	}
 	decisions := judge.DecideHere([]Packet{packet("10.9.0.2", "192.0.2.1"), packet("192.0.2.1", "10.9.0.1"), {Src: netip.MustParseAddr("10.9.0.2"), Dst: netip.MustParseAddr("192.0.2.9"), Local: true, Proto: "udp"}})
-	if decisions[0].Hook != "routing" || decisions[1].Verdict != Accepted || decisions[2].Verdict != Accepted {
+	if decisions[0].Hook != Routing || decisions[1].Verdict != Accepted || decisions[2].Verdict != Accepted {
 		t.Errorf("decisions: %+v", decisions)
 	}
 }
