@@ -76,7 +76,7 @@ func goodCluster() *facts.Cluster {
 		ClusterAdmins: []facts.Binding{{Object: in("", "cluster-admin"), Subjects: []string{"Group system:masters"}}, {Object: in("", "helm"), Subjects: []string{"ServiceAccount kube-system/helm-traefik"}}},
 		TokenSecrets:  []facts.Object{},
 		Trials: map[string]facts.Trial{
-			trialPrivileged: {What: "a privileged pod", Refused: true, Answer: "violates PodSecurity"},
+			trialPrivileged: {What: "a privileged pod", Refused: true, Answer: `pods "k3sedge-trial" is forbidden: violates PodSecurity "baseline:latest": privileged`},
 			trialNodeLabel:  {What: "a label", Refused: true, Answer: "is not allowed to modify labels"},
 		},
 	}
@@ -172,6 +172,9 @@ func k3sObjectMutations() []mutation {
 	return []mutation{
 		{"a privileged pod is made", trial(trialPrivileged), Fail, []string{"K3S-05"}},
 		{"a node labels itself", trial(trialNodeLabel), Fail, []string{"K3S-05"}},
+		{"a quota refuses the pod", inCluster(func(c *facts.Cluster) {
+			c.Trials[trialPrivileged] = facts.Trial{What: "a privileged pod", Refused: true, Answer: `pods "k3sedge-trial" is forbidden: failed quota: all: must specify limits.cpu`}
+		}), Unknown, []string{"K3S-05"}},
 		{"nobody tried", inCluster(func(c *facts.Cluster) { delete(c.Trials, trialNodeLabel) }), Unknown, []string{"K3S-05"}},
 		{"a privileged namespace", inCluster(func(c *facts.Cluster) { c.Namespaces[0].Labels = map[string]string{enforceLabel: "privileged"} }), Fail, []string{"K3S-05"}},
 		{"the system's own may", inCluster(func(c *facts.Cluster) { c.Namespaces[1].Labels = map[string]string{enforceLabel: "privileged"} }), Pass, nil},

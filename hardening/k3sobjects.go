@@ -59,6 +59,8 @@ func checkAdmission(f *facts.Facts, _ Policy) Verdict {
 			gaps = append(gaps, entryGap(f, PartTrials, name))
 		case !t.Refused:
 			wrong = append(wrong, t.What+": "+t.Answer)
+		case name == trialPrivileged && !strings.Contains(strings.ToLower(t.Answer), "privileged"):
+			gaps = append(gaps, t.What+" is refused for another reason: "+t.Answer) // such as a quota
 		default:
 			seen = append(seen, t.What+": "+t.Answer)
 		}

@@ -114,7 +114,7 @@ func firewallRow(path hardening.Path, d firewall.Decision) string {
 	if path.Packet.Src.Is4() {
 		family = "IPv4"
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", path.From, path.Door, path.Port(), family, stateOf(d), ruleOf(d))
+	return tame(fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", path.From, path.Door, path.Port(), family, stateOf(d), ruleOf(d)))
 }
 
 // stateOf is a verdict as people say it of a port.

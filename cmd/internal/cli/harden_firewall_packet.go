@@ -94,20 +94,22 @@ func (st *site) nodeFor(q firewallQuestion) (inventory.Node, error) {
 }
 
 func tellDecision(s Streams, node string, d firewall.Decision) error {
-	fmt.Fprintf(s.Out, "%s on %s\n", d.Verdict, node)
+	var b strings.Builder // names and rules are the node's words
+	fmt.Fprintf(&b, "%s on %s\n", d.Verdict, node)
 	if d.Table != "" {
-		fmt.Fprintf(s.Out, "  where  table %s, hook %s, chain %s\n", d.Table, d.Hook, d.Chain)
+		fmt.Fprintf(&b, "  where  table %s, hook %s, chain %s\n", d.Table, d.Hook, d.Chain)
 	}
 	if d.Text != "" {
-		fmt.Fprintf(s.Out, "  rule   %s\n", d.Text)
+		fmt.Fprintf(&b, "  rule   %s\n", d.Text)
 	}
-	fmt.Fprintf(s.Out, "  why    %s\n", d.Why)
+	fmt.Fprintf(&b, "  why    %s\n", d.Why)
 	if d.To != "" {
-		fmt.Fprintf(s.Out, "  to     %s\n", d.To)
+		fmt.Fprintf(&b, "  to     %s\n", d.To)
 	}
 	if d.Limited {
-		fmt.Fprintln(s.Out, "  limit  more of its kind are dropped")
+		fmt.Fprintln(&b, "  limit  more of its kind are dropped")
 	}
+	fmt.Fprint(s.Out, tame(b.String()))
 	switch d.Verdict {
 	case firewall.Accepted:
 		return nil

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/hardening/firewall"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
@@ -39,6 +41,14 @@ func TestAMachineDoesNotSteerTheTerminal(t *testing.T) {
 	printError(s.Err, errors.New(hostile))
 	if told.String() != "error: "+tamed+"\n" {
 		t.Errorf("an error: %q", told.String())
+	}
+	var rule bytes.Buffer
+	d := firewall.Decision{Verdict: firewall.Accepted, Chain: "input", Text: hostile, Why: hostile}
+	if err := tellDecision(Streams{Out: &rule}, "edge-1", d); err != nil || strings.Count(rule.String(), tamed) != 2 {
+		t.Errorf("a rule: %v, %q", err, rule.String())
+	}
+	if row := firewallRow(hardening.Path{}, d); !strings.Contains(row, tamed) {
+		t.Errorf("a path: %q", row)
 	}
 	var live bytes.Buffer
 	r := newLiveReporter(&live, func() int { return 200 })
