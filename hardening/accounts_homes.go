@@ -70,7 +70,7 @@ func mendHomes(f *facts.Facts, _ Policy) Mend {
 		switch {
 		case h.strange():
 			m.Advice = append(m.Advice, fmt.Sprintf("give %s back: `chown %s %s`", h.Path, h.User, h.Path))
-		case h.open() && usual && h.Stat.Kind == facts.KindFolder:
+		case h.open() && usual && h.Stat.Kind == facts.KindFolder && !h.Stat.Fixed:
 			m.Attrs = append(m.Attrs, facts.AttrChange{Path: h.Path, Mode: h.Stat.Mode & homeMost, UID: h.Stat.UID, GID: h.Stat.GID})
 		case h.open():
 			m.Advice = append(m.Advice, fmt.Sprintf("close %s: `chmod o-rwx,g-w %s`", h.Path, h.Path))

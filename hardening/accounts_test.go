@@ -102,4 +102,8 @@ func TestHomesAreClosedWhereTheyAreUsual(t *testing.T) {
 	if mend := findingOf(t, f, p, "ACC-08").Mend; len(mend) != 2 || !strings.Contains(mend[1], "chmod o-rwx,g-w /srv/git") {
 		t.Errorf("mend: %q", mend)
 	}
+	f.Accounts.Homes[1].Stat.Fixed = true // /home is a link to another disk
+	if got := findingOf(t, f, p, "ACC-08"); len(PlanFor(f, p).Transaction.Attrs) != 0 || !strings.Contains(got.Mend[0], "chmod o-rwx,g-w /home/admin") {
+		t.Errorf("behind a link: %+v", got)
+	}
 }

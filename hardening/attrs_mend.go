@@ -17,6 +17,8 @@ func mendOwned(f *facts.Facts, rules []owned) Mend {
 			case r.holds(s):
 			case s.Kind != facts.KindFile && s.Kind != facts.KindFolder:
 				m.Advice = append(m.Advice, fmt.Sprintf("%s is no file or folder but a %s: look where it leads, and take its rights away there", name, s.Kind))
+			case s.Fixed:
+				m.Advice = append(m.Advice, fmt.Sprintf("%s is behind a link, or has a second name: `chmod %04o` it and `chown` it to root where it really is", name, r.tightened(name, s).Mode))
 			default:
 				m.Attrs = append(m.Attrs, r.tightened(name, s))
 			}

@@ -16,13 +16,15 @@ func TestOwnersAreTightened(t *testing.T) {
 	f.Stats["/etc/shadow"] = facts.Stat{Kind: facts.KindFile, Mode: 0o604, UID: 7, GID: shadowGroup}
 	f.Stats["/etc/gshadow"] = facts.Stat{Kind: facts.KindFile, Mode: 0o666, GID: 7}
 	f.Stats["/etc/passwd"] = facts.Stat{Kind: facts.KindLink, Mode: 0o666}
+	f.Stats["/etc/shells"] = facts.Stat{Kind: facts.KindFile, Mode: 0o666, Fixed: true} // a transaction with it would be refused whole
 	plan := PlanFor(f, p)
 	want := []facts.AttrChange{{Path: "/etc/gshadow", Mode: 0o640}, {Path: "/etc/shadow", Mode: 0o600, GID: shadowGroup}}
 	if !slices.Equal(plan.Transaction.Attrs, want) || plan.Empty() || len(plan.Blocked) != 0 {
 		t.Errorf("plan: %+v", plan)
 	}
 	i := slices.IndexFunc(Judge(f, p).Findings, func(f Finding) bool { return f.ID == "FS-01" })
-	if mend := Judge(f, p).Findings[i].Mend; len(mend) != 2 || !strings.Contains(mend[1], "/etc/passwd is no file or folder but a link") {
+	if mend := Judge(f, p).Findings[i].Mend; len(mend) != 3 || !strings.Contains(mend[1], "/etc/passwd is no file or folder but a link") ||
+		!strings.Contains(mend[2], "/etc/shells is behind a link") {
 		t.Errorf("mend: %q", mend)
 	}
 }

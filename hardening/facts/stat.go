@@ -10,6 +10,9 @@ type Stat struct {
 	UID     int    `json:"uid"`
 	GID     int    `json:"gid"`
 	ModTime int64  `json:"modTime"` // Unix time
+	// Fixed is a file or folder whose owner and mode no transaction changes:
+	// a link is on the way to it, or it has another name as well.
+	Fixed bool `json:"fixed,omitempty"`
 }
 
 // The kinds of a path.

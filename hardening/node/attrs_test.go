@@ -25,14 +25,20 @@ func TestStats(t *testing.T) {
 	w.pipe(t, "/etc/pipe")
 	w.put(t, "/etc/cron.d/.hidden", "")
 	w.link(t, "loop", "/etc/loop")
+	w.put(t, "/data/home/file", "")
+	w.link(t, "data/home", "/home2")
+	w.put(t, "/etc/two", "")
+	w.hardLink(t, "/etc/two", "/etc/second")
 	var out map[string]facts.Stat
 	missing := w.host().stats([]string{
+		"/home2/file", "/data/home/file", "/data/home", "/etc/second",
 		"/etc/crontab", "/etc/link", "/etc/dangling", "/etc/pipe", "/etc/nope", "/etc/crontab/x", "/etc/cron.d", "/etc/cron.d/*", "/etc/none.d/*", "/etc/../etc/crontab", "/etc/loop",
 	}, &out)
 	if len(missing) != 2 || missing["/etc/../etc/crontab"] == nil || missing["/etc/loop"] == nil {
 		t.Errorf("missing: %v", missing)
 	}
 	kinds := map[string]string{
+		"/home2/file": facts.KindFile, "/data/home/file": facts.KindFile, "/data/home": facts.KindFolder, "/etc/second": facts.KindFile,
 		"/etc/crontab": facts.KindFile, "/etc/link": facts.KindLink, "/etc/dangling": facts.KindLink, "/etc/pipe": facts.KindOther,
 		"/etc/nope": facts.KindAbsent, "/etc/crontab/x": facts.KindAbsent, "/etc/cron.d": facts.KindFolder,
 		"/etc/cron.d/*": facts.KindListed, "/etc/cron.d/other": facts.KindFile, "/etc/none.d/*": facts.KindListed,
@@ -41,7 +47,8 @@ func TestStats(t *testing.T) {
 		t.Errorf("entries: %v", out)
 	}
 	for path, kind := range kinds {
-		if out[path].Kind != kind {
+		fixed := path == "/home2/file" || path == "/etc/second"
+		if out[path].Kind != kind || out[path].Fixed != fixed {
 			t.Errorf("%s: %+v", path, out[path])
 		}
 	}

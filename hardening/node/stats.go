@@ -73,6 +73,10 @@ func (h Host) stat(p string) (facts.Stat, error) {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		out.Mode, out.UID, out.GID = stat.Mode&0o7777, int(stat.Uid), int(stat.Gid)
 	}
+	if kind == facts.KindFile || kind == facts.KindFolder {
+		_, err := h.attr(p)
+		out.Fixed = err != nil
+	}
 	return out, nil
 }
 
