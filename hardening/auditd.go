@@ -17,14 +17,19 @@ const (
 	auditAdvice = "run `apt-get install auditd`"
 )
 
-// watched are the files whose change is to be recorded, by the key of their rule.
-func watched() [][2]string {
-	return [][2]string{
+// watched are the files whose change is to be recorded, by the key of their
+// rule. The kernel takes no rule for a folder in one that is not there, and
+// auditctl ends at the first that it refuses: that of K3s comes last.
+func watched(p Policy) [][2]string {
+	out := [][2]string{
 		{"/etc/passwd", "identity"}, {"/etc/group", "identity"}, {"/etc/shadow", "identity"}, {"/etc/gshadow", "identity"},
 		{"/etc/sudoers", "sudoers"}, {"/etc/sudoers.d", "sudoers"},
 		{"/etc/ssh/sshd_config", "sshd"}, {"/etc/ssh/sshd_config.d", "sshd"},
-		{"/etc/rancher/k3s", "k3s"},
 	}
+	if p.Cluster != nil {
+		out = append(out, [2]string{"/etc/rancher/k3s", "k3s"})
+	}
+	return out
 }
 
 func auditControl() Control {
@@ -40,12 +45,12 @@ func auditControl() Control {
 	}
 }
 
-func checkAudit(f *facts.Facts, _ Policy) Verdict {
+func checkAudit(f *facts.Facts, p Policy) Verdict {
 	var wrong []string
 	if u := f.Units[auditUnit]; !isEnabled(u) || !isRunning(u) {
 		wrong = append(wrong, unitLine(f, auditUnit))
 	}
-	for _, w := range watched() {
+	for _, w := range watched(p) {
 		if !watches(f, w[0]) {
 			wrong = append(wrong, "/etc/audit/rules.d: no rule for "+w[0])
 		}
@@ -78,14 +83,14 @@ func ruleWatches(line, path string) bool {
 	return i < 0 || i+1 < len(words) && strings.Contains(words[i+1], "w") && strings.Contains(words[i+1], "a")
 }
 
-func mendAudit(f *facts.Facts, _ Policy) Mend {
+func mendAudit(f *facts.Facts, p Policy) Mend {
 	u := f.Units[auditUnit]
 	if u.State == facts.UnitNotFound {
 		return Mend{Advice: []string{auditAdvice}}
 	}
 	var m Mend
-	if differs(f.Files[auditFile], auditText(), 0o640) {
-		m.Files = []facts.FileChange{{Path: auditFile, Content: auditText(), Mode: 0o640}}
+	if differs(f.Files[auditFile], auditText(p), 0o640) {
+		m.Files = []facts.FileChange{{Path: auditFile, Content: auditText(p), Mode: 0o640}}
 		m.Advice = append(m.Advice, "run `augenrules --load`, or restart: until then the kernel has the old rules")
 	}
 	if !isEnabled(u) || !isRunning(u) {
@@ -99,10 +104,10 @@ func mendAudit(f *facts.Facts, _ Policy) Mend {
 	return m
 }
 
-func auditText() string {
+func auditText(p Policy) string {
 	var b strings.Builder
 	b.WriteString("# Written by k3sedge (LOG-03); edits are lost at its next run.\n")
-	for _, w := range watched() {
+	for _, w := range watched(p) {
 		fmt.Fprintf(&b, "-w %s -p wa -k %s\n", w[0], w[1])
 	}
 	return b.String()

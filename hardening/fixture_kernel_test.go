@@ -35,7 +35,7 @@ func addKernelFacts(f *facts.Facts, p Policy) {
 		f.Modules[name] = facts.Module{OnDisk: true}
 	}
 	f.Modules["overlay"] = facts.Module{BuiltIn: true}
-	addServiceFacts(f)
+	addServiceFacts(f, p)
 	for _, path := range p.request().Files {
 		if _, known := f.Files[path]; !known {
 			f.Files[path] = facts.File{}
@@ -43,7 +43,7 @@ func addKernelFacts(f *facts.Facts, p Policy) {
 	}
 }
 
-func addServiceFacts(f *facts.Facts) {
+func addServiceFacts(f *facts.Facts, p Policy) {
 	f.Units[guestAgent] = facts.Unit{State: "static", Active: "active"}
 	f.Units[debugShell] = facts.Unit{State: "disabled", Active: "inactive"}
 	f.Units[ctrlAltDel] = facts.Unit{State: "masked", Active: "inactive"}
@@ -57,7 +57,7 @@ func addServiceFacts(f *facts.Facts) {
 		{Proto: "udp", Address: "10.0.0.11", Port: 68, Process: "systemd-network", PID: 300, Unit: "systemd-networkd.service"},
 	}
 	f.Files[journaldDropIn] = facts.File{Exists: true, Content: journaldText, Mode: 0o644}
-	f.Files[auditFile] = facts.File{Exists: true, Content: auditText(), Mode: 0o640}
+	f.Files[auditFile] = facts.File{Exists: true, Content: auditText(p), Mode: 0o640}
 	f.Files[auditConf] = facts.File{Exists: true, Content: "# auditd\ndisk_full_action = SUSPEND\n", Mode: 0o640}
 	if f.Stats == nil {
 		f.Stats = map[string]facts.Stat{}

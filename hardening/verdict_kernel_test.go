@@ -117,16 +117,23 @@ func serviceMutations() []mutation {
 		{"no clock looked at", func(f *facts.Facts, _ Policy) { f.Clock = nil }, Unknown, []string{"LOG-02"}},
 		{"no auditd", unit(auditUnit, facts.Unit{State: facts.UnitNotFound, Active: "inactive"}), Fail, []string{"LOG-03"}},
 		{"auditd watches nothing", content(auditFile, "-D\n-w\n"), Fail, []string{"LOG-03"}},
-		{"a rule that is only a comment", content(auditFile, strings.Replace(auditText(), "-w /etc/passwd", "# -w /etc/passwd", 1)), Fail, []string{"LOG-03"}},
-		{"a rule that records reads", content(auditFile, strings.Replace(auditText(), "-w /etc/passwd -p wa", "-w /etc/passwd -p r", 1)), Fail, []string{"LOG-03"}},
-		{"a rule that records more", content(auditFile, strings.Replace(auditText(), "-w /etc/passwd -p wa", "-w /etc/passwd -p rwxa", 1)), Pass, nil},
-		{"a rule that records everything", content(auditFile, strings.Replace(auditText(), "-w /etc/passwd -p wa", "-w /etc/passwd", 1)), Pass, nil},
+		{"a rule that is only a comment", auditRule("-w /etc/passwd", "# -w /etc/passwd"), Fail, []string{"LOG-03"}},
+		{"a rule that records reads", auditRule("-w /etc/passwd -p wa", "-w /etc/passwd -p r"), Fail, []string{"LOG-03"}},
+		{"a rule that records more", auditRule("-w /etc/passwd -p wa", "-w /etc/passwd -p rwxa"), Pass, nil},
+		{"a rule that records everything", auditRule("-w /etc/passwd -p wa", "-w /etc/passwd"), Pass, nil},
 		{"auditd halts", content(auditConf, "disk_full_action = HALT\n"), Fail, []string{"LOG-03"}},
 		{"logins for all to read", stat("/var/log/auth.log", func(s *facts.Stat) { s.Mode = 0o644 }), Fail, []string{"LOG-04"}},
 		{"no auth.log", stat("/var/log/auth.log", func(s *facts.Stat) { s.Kind = facts.KindAbsent }), Pass, nil},
 		{"logs not listed", func(f *facts.Facts, _ Policy) { delete(f.Stats, "/var/log/auth.log*") }, Unknown, []string{"LOG-04"}},
 		{"a login without a trace", quiet, Fail, []string{"LOG-05"}},
 		{"sudo without a trace", func(f *facts.Facts, _ Policy) { f.Journal.Session[2].Messages = nil }, Fail, []string{"LOG-05"}},
+	}
+}
+
+// auditRule changes one of our rules of auditd.
+func auditRule(before, after string) func(*facts.Facts, Policy) {
+	return func(f *facts.Facts, p Policy) {
+		content(auditFile, strings.Replace(auditText(p), before, after, 1))(f, p)
 	}
 }
 
@@ -141,7 +148,10 @@ func TestTheKernelsFilesWithAndWithoutK3s(t *testing.T) {
 	golden(t, "coredump.conf", coredumpText)
 	golden(t, "limits.conf", limitsText)
 	golden(t, "resolved.conf", resolvedText)
-	golden(t, "audit.rules", auditText())
+	golden(t, "audit.rules", auditText(testPolicy(t)))
+	if text := auditText(p); strings.Contains(text, "rancher") || !strings.Contains(text, "/etc/passwd") {
+		t.Errorf("a machine without K3s: %s", text)
+	}
 }
 
 // A waived control has no line; one that is not selected keeps the one it has.
