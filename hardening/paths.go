@@ -52,23 +52,43 @@ func nonEmpty(texts ...string) string {
 	return ""
 }
 
-// judgePaths asks our own table first, and of what it lets in what the agent
-// found that all tables together do with it.
+// judgePaths are the judged paths that are kept. Many controls ask for the same
+// packets: they are judged once while a host is (Policy.once).
 func judgePaths(f *facts.Facts, p Policy, keep where) []judged {
-	own := f.Firewall.Own.Judge()
-	matrix := p.Matrix()
+	if p.judged == nil {
+		p = p.once()
+	}
+	if *p.judged == nil {
+		*p.judged = judgeMatrix(f, p.Matrix())
+	}
 	var out []judged
+	for _, j := range *p.judged {
+		if keep(j.Path) {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// once is the policy for all controls of one host as it is now.
+func (p Policy) once() Policy {
+	p.judged = new([]judged)
+	return p
+}
+
+// judgeMatrix asks our own table first, and of what it lets in what the agent
+// found that all tables together do with it.
+func judgeMatrix(f *facts.Facts, matrix []Path) []judged {
+	own := f.Firewall.Own.Judge()
+	out := make([]judged, 0, len(matrix))
 	at := -1 // of the open paths
 	for _, path := range matrix {
+		j := judged{Path: path, Decision: own.Decide(path.Packet)}
 		if open(path) {
 			at++
-		}
-		if !keep(path) {
-			continue
-		}
-		j := judged{Path: path, Decision: own.Decide(path.Packet)}
-		if open(path) && j.Verdict == firewall.Accepted {
-			j.ask(f.Firewall.Decisions, at)
+			if j.Verdict == firewall.Accepted {
+				j.ask(f.Firewall.Decisions, at)
+			}
 		}
 		out = append(out, j)
 	}

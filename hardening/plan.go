@@ -31,6 +31,7 @@ func PlanFor(f *facts.Facts, p Policy) Plan { return planAll(p.hostControls(), f
 func planAll(controls []Control, f *facts.Facts, p Policy) Plan {
 	var plan Plan
 	t := &plan.Transaction
+	p = p.once()
 	for _, c := range controls {
 		if p.waived(c.ID) || c.judge(f, p).Status != Fail {
 			continue

@@ -64,6 +64,8 @@ type Policy struct {
 	// Client says what the operator's own SSH client can do, the host keys that
 	// it would take among it. What sshd may offer is judged by it.
 	Client func() facts.Algorithms
+	// judged are the firewall's paths as they were judged for this host, once for all controls.
+	judged *[]judged
 }
 
 // NewPolicy derives the policy of node n of cluster c. Keys that stand in

@@ -48,6 +48,7 @@ func Judge(f *facts.Facts, p Policy) Report { return judgeAll(p.controls(), f, p
 
 func judgeAll(controls []Control, f *facts.Facts, p Policy) Report {
 	r := Report{Node: p.Node}
+	p = p.once()
 	for _, c := range controls {
 		r.Findings = append(r.Findings, c.finding(f, p))
 	}
