@@ -9,9 +9,6 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// forbiddenDotfiles open an account, or tell how to open others.
-func forbiddenDotfiles() []string { return []string{".rhosts", ".shosts", ".netrc", ".forward"} }
-
 // homeOf is a home with the number of its owner.
 type homeOf struct {
 	facts.Home
@@ -39,8 +36,7 @@ func (h homeOf) strange() bool { return h.Stat.UID != h.uid && h.Stat.UID != 0 }
 func (h homeOf) badDotfiles() []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(h.Dotfiles)) {
-		s := h.Dotfiles[name]
-		if slices.Contains(forbiddenDotfiles(), name) || s.Mode&0o022 != 0 {
+		if s := h.Dotfiles[name]; facts.IsOpenDotfile(name, s) {
 			out = append(out, statLine(h.Path+"/"+name, s))
 		}
 	}

@@ -1,5 +1,7 @@
 package facts
 
+import "slices"
+
 // Accounts are the users and groups of the host's own files. No hash of a
 // password is ever told, only what kind it is.
 type Accounts struct {
@@ -52,8 +54,14 @@ type Home struct {
 	User string `json:"user"`
 	Path string `json:"path"`
 	Stat Stat   `json:"stat"`
-	// Dotfiles are the hidden files in it, by name.
+	// Dotfiles are the hidden files in it that are IsOpenDotfile, by name.
 	Dotfiles map[string]Stat `json:"dotfiles"`
+}
+
+// IsOpenDotfile reports whether a hidden file in a home opens the account or
+// tells how to open others, or whether others may write it.
+func IsOpenDotfile(name string, s Stat) bool {
+	return slices.Contains([]string{".rhosts", ".shosts", ".netrc", ".forward"}, name) || s.Mode&0o022 != 0
 }
 
 // Sudo is who may become root by sudo, and how.

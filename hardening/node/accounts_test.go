@@ -2,6 +2,7 @@ package node
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,10 @@ func TestAccounts(t *testing.T) {
 	w.put(t, "/home/admin/.netrc", "machine secret")
 	w.put(t, "/home/admin/.ssh/x", "")
 	w.put(t, "/home/admin/seen", "")
+	for i := range 1200 { // however many there are, none hides behind the others
+		w.put(t, fmt.Sprintf("/home/admin/.%04d", i), "")
+	}
+	w.mode(t, "/home/admin/.0007", 0o662)
 	a, err := w.host().accountFacts()
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +42,7 @@ func TestAccounts(t *testing.T) {
 	if len(a.Groups) != 2 || !slices.Equal(a.Groups[1].Members, []string{"admin", "eve"}) || a.Umask != "022" || !slices.Equal(a.Shells, []string{"/bin/sh", "/bin/bash"}) {
 		t.Errorf("accounts: %+v", a)
 	}
-	if len(a.Homes) != 3 || a.Homes[0].Stat.Kind != facts.KindAbsent || a.Homes[1].Path != "/home/admin" || len(a.Homes[1].Dotfiles) != 1 {
+	if len(a.Homes) != 3 || a.Homes[0].Stat.Kind != facts.KindAbsent || a.Homes[1].Path != "/home/admin" || len(a.Homes[1].Dotfiles) != 2 || a.Homes[1].Dotfiles[".0007"].Mode != 0o662 || a.Homes[1].Dotfiles[".netrc"].Kind != facts.KindFile {
 		t.Errorf("homes: %+v", a.Homes)
 	}
 	if b, err := json.Marshal(a); err != nil || strings.Contains(string(b), "secret") {

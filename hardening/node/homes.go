@@ -7,7 +7,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// maxDotfiles ends the look into a home that is full of hidden files.
+// maxDotfiles is how many of a home's files are told: each of them is a finding.
 const maxDotfiles = 1000
 
 // firstPerson is where Debian begins to count the accounts of people, and
@@ -51,7 +51,7 @@ func (h Host) dotfiles(home facts.Home) error {
 		if err != nil {
 			return err
 		}
-		if s.Kind == facts.KindFile {
+		if s.Kind == facts.KindFile && facts.IsOpenDotfile(name, s) {
 			home.Dotfiles[name] = s
 		}
 	}
