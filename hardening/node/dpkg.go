@@ -73,11 +73,18 @@ func parseInstalled(status string) []installedPackage {
 		case key == "Version":
 			p.version = value
 		case key == "Status":
-			there = strings.HasSuffix(value, " installed")
+			there = isUnpacked(value)
 		}
 	}
 	finish()
 	return out
+}
+
+// isUnpacked is true in every state in which a package's files are on the disk:
+// where dpkg was interrupted, its programs run all the same.
+func isUnpacked(status string) bool {
+	words := strings.Fields(status)
+	return len(words) == 3 && words[2] != "not-installed" && words[2] != "config-files"
 }
 
 // pendingUpdates are the installed packages that available has newer.

@@ -97,8 +97,27 @@ Package: libc6
 Status: install ok installed
 Architecture: i386
 Version: 2.36
+
+Package: gone
+Status: purge ok not-installed
+Version: 1
+
+Package: half
+Status: install reinstreq half-installed
+Architecture: amd64
+Version: 2
+
+Package: torn
+Status: install ok half-configured
+Architecture: amd64
+Version: 3
+
+Package: waits
+Status: install ok triggers-awaited
+Architecture: amd64
+Version: 4
 `)
-	want := []installedPackage{{"nftables", "amd64", "1.0.6-2"}, {"libc6", "amd64", "2.36"}, {"libc6", "i386", "2.36"}}
+	want := []installedPackage{{"nftables", "amd64", "1.0.6-2"}, {"libc6", "amd64", "2.36"}, {"libc6", "i386", "2.36"}, {"half", "amd64", "2"}, {"torn", "amd64", "3"}, {"waits", "amd64", "4"}}
 	if !slices.Equal(have, want) {
 		t.Errorf("have %v", have)
 	}
