@@ -169,7 +169,7 @@ func (w *deepWalk) path(p string, mode fs.FileMode, stat *syscall.Stat_t) {
 	if isOpen(mode, file.Mode) {
 		w.keep(&w.found.Open, file)
 	}
-	if !w.users[file.UID] || !w.group[file.GID] {
+	if !w.users[file.UID] && !isDynamic(file.UID) || !w.group[file.GID] && !isDynamic(file.GID) {
 		w.keep(&w.found.Unowned, file)
 	}
 }
@@ -181,6 +181,10 @@ func (w *deepWalk) keep(list *[]facts.DeepFile, f facts.DeepFile) {
 	}
 	w.found.Cut = true
 }
+
+// isDynamic is a number that systemd gives to a service with DynamicUser. Such a
+// service needs no account, and what it keeps is its own again when it starts.
+func isDynamic(id int) bool { return id >= 61184 && id <= 65519 }
 
 // isSpecial is a program that runs as its owner or its group.
 func isSpecial(mode fs.FileMode) bool {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,6 +69,18 @@ func TestDeepWalk(t *testing.T) {
 	cancel()
 	if _, err := w.host().deep(ctx); err == nil {
 		t.Error("a walk that was ended has an answer")
+	}
+}
+
+// A service with DynamicUser has a number of systemd's, and no account for it.
+func TestDynamicUsersOwnTheirFiles(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[uint32]int{61183: 1, 61184: 0, 65519: 0, 65520: 1} {
+		w := deepWalk{}
+		w.path("/var/lib/private/x", 0o600, &syscall.Stat_t{Uid: id, Gid: id})
+		if len(w.found.Unowned) != want {
+			t.Errorf("%d: %+v", id, w.found.Unowned)
+		}
 	}
 }
 
