@@ -175,11 +175,9 @@ func (n *k3sNode) row(t *testing.T, six bool) []Verdict {
 func (n *k3sNode) send(t *testing.T, p probe) {
 	t.Helper()
 	n.node.do(t, func() error {
-		domain, to := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(p.DstPort)})
-		if p.Dst.Is6() {
-			domain, to = unix.AF_INET6, &unix.SockaddrInet6{Port: int(p.DstPort), Addr: p.Dst.As16()}
-		} else {
-			to = &unix.SockaddrInet4{Port: int(p.DstPort), Addr: p.Dst.As4()}
+		domain, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(p.DstPort), Addr: p.Dst.As16()})
+		if p.Dst.Is4() {
+			domain, to = unix.AF_INET, &unix.SockaddrInet4{Port: int(p.DstPort), Addr: p.Dst.As4()}
 		}
 		fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
