@@ -48,6 +48,11 @@ func (p Policy) livePaths() []Path {
 		}
 		add("outside", fmt.Sprintf("ICMPv6 type %d", icmp), packet)
 	}
+	// The question goes to a multicast group, so that the answer belongs to no
+	// connection: without it a node loses its address when the lease ends.
+	lease := p.to(netip.MustParseAddr("fe80::1"), "udp")
+	lease.SrcPort, lease.DstPort = 547, 546
+	add("LAN", "a DHCPv6 answer", lease)
 	return out
 }
 

@@ -55,7 +55,7 @@ func TestEqualFindsChange(t *testing.T) {
 		"table is inet other":                            func(_ *testing.T, x *Table) { x.Name = "other" },
 		`chain input: rule 1 was added: accept`:          func(t *testing.T, x *Table) { insertRule(chainOf(t, x, "input"), 0, do(verdict("accept"))) },
 		`chain input: rule 1 is missing: iif lo accept`:  func(t *testing.T, x *Table) { c := chainOf(t, x, "input"); c.Rules = c.Rules[1:] },
-		`rule 14 is missing: counter drop`:               func(t *testing.T, x *Table) { c := chainOf(t, x, "input"); c.Rules = c.Rules[:len(c.Rules)-1] },
+		`rule 15 is missing: counter drop`:               func(t *testing.T, x *Table) { c := chainOf(t, x, "input"); c.Rules = c.Rules[:len(c.Rules)-1] },
 		`comment "gone"`:                                 func(t *testing.T, x *Table) { chainOf(t, x, "guard").Rules[1].Comment = "gone" },
 		`{ 130, 134, 135, 136 }`:                         func(_ *testing.T, x *Table) { x.set("#1").Elements = x.set("#1").Elements[1:] },
 		`limit rate 600 packets/minute burst 12 log pre`: func(t *testing.T, x *Table) { changeLimit(chainOf(t, x, "forward")) },

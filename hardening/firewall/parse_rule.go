@@ -71,6 +71,8 @@ func (r *ruleParser) condition(word string) error {
 		r.equal("meta "+word, hex.EncodeToString(exactName(unquote(r.take())).value))
 	case "ip", "ip6":
 		return r.address(word)
+	case "tcp", "udp":
+		return r.port(word)
 	case "ct", "icmp", "icmpv6", "meta", "fib":
 		return r.named(word)
 	default:
@@ -150,6 +152,22 @@ func (r *ruleParser) addressAndPort(at [2]int) error {
 	r.take() // dport
 	set := strings.TrimPrefix(r.take(), "@")
 	r.add("lookup", "left", fmt.Sprintf("payload network %d %d . payload transport 2 2", at[0], at[1]), "op", "in", "set", set)
+	return nil
+}
+
+// port is "dport NUMBER".
+func (r *ruleParser) port(protocol string) error {
+	if word := r.take(); word != "dport" {
+		return fmt.Errorf("%s %q is not understood", protocol, word)
+	}
+	number, err := strconv.ParseUint(r.take(), 10, 16)
+	if err != nil {
+		return err
+	}
+	if err := r.protocol(protocol); err != nil {
+		return err
+	}
+	r.equal("payload transport 2 2", fmt.Sprintf("%04x", number))
 	return nil
 }
 

@@ -28,7 +28,7 @@ func TestParseRefuses(t *testing.T) {
 		"", "nonsense", "table inet x {\nchain c {", "table inet x {\nset s {\n", "table inet x {\nset s {\nsize 3\n}\n}",
 		"table inet x {\nset s {\nelements = {\n10.0.0.0/24\n}\n}\n}", "table inet x {\nset s {\nelements = {\nlan . 22\n}\n}\n}", "table inet x {\nset s {\nelements = {\n10.0.0.0/24 . ssh\n}\n}\n}",
 		"table inet x {\nchain c {\ntype filter\n}\n}", "table inet x {\nchain c {\ntype filter hook input priority soon; policy drop;\n}\n}", "table inet x {\nchain c {\ntype filter hook input priority filter - x; policy drop;\n}\n}",
-		head + "tcp dport 22 accept\n}\n}", head + "iif \"eth0\" accept\n}\n}", head + "ip ttl 1 accept\n}\n}", head + "ip saddr here accept\n}\n}", head + "ip saddr . sctp dport @s accept\n}\n}",
+		head + "tcp sport 22 accept\n}\n}", head + "iif \"eth0\" accept\n}\n}", head + "ip ttl 1 accept\n}\n}", head + "ip saddr here accept\n}\n}", head + "ip saddr . sctp dport @s accept\n}\n}",
 		head + "ct mark 1 accept\n}\n}", head + "ct state strange accept\n}\n}", head + "meta l4proto { } accept\n}\n}", head + "limit rate 5/blink accept\n}\n}", head + "comment \"open\n}\n}",
 	} {
 		if table, err := Parse(text); err == nil {

@@ -38,7 +38,7 @@ type kubeletArgs struct {
 	podPids        int64
 	eventQPS       int64
 	streamingIdle  time.Duration
-	tls            tls.Config
+	tls            *tls.Config // what the flags say of it
 }
 
 // fixed are the flags of which the stand-in was taught one value only: K3s' own.
@@ -47,7 +47,7 @@ func fixed() map[string]string {
 }
 
 func parseArgs(args []string) (kubeletArgs, error) {
-	k := kubeletArgs{podPids: -1, eventQPS: 50, streamingIdle: 4 * time.Hour, tls: tls.Config{MinVersion: tls.VersionTLS12}}
+	k := kubeletArgs{podPids: -1, eventQPS: 50, streamingIdle: 4 * time.Hour, tls: &tls.Config{MinVersion: tls.VersionTLS12}}
 	var wrong []error
 	for _, arg := range args {
 		name, value, _ := strings.Cut(arg, "=")
