@@ -35,8 +35,13 @@ func (r Rescue) Keep(ctx context.Context) (wayBack string, err error) {
 	}
 	wayBack = fmt.Sprintf("`qm rollback %d %s && qm start %d` on %s, or Snapshots of VM %d in Proxmox", s.VMID, beforeHarden, s.VMID, r.h.settings.Node, s.VMID)
 	kept, err := r.h.kept(ctx, s.VMID)
-	if err != nil || kept != nil {
-		return wayBack, err
+	switch {
+	case err != nil:
+		return "", err
+	case kept != nil && !kept.ours():
+		return "", machine.WithHint(fmt.Errorf("VM %d has a snapshot %s that k3sedge has not made", s.VMID, beforeHarden), "give yours another name, or delete it")
+	case kept != nil:
+		return wayBack, nil
 	}
 	want := Snapshot{beforeHarden, snapshotNote + " It is " + r.h.node.Name + " as it was before its first hardening."}
 	err = r.h.act(ctx, verbSnapshot, s.VMID, func(ctx context.Context) (UPID, error) { return r.h.do.TakeSnapshot(ctx, s.VMID, want) })
