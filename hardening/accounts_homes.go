@@ -27,6 +27,17 @@ func homes(f *facts.Facts) []homeOf {
 	return out
 }
 
+// unseenHomes says which homes could not be looked at, and why.
+func unseenHomes(f *facts.Facts) []string {
+	var out []string
+	for _, h := range f.Accounts.Homes {
+		if h.Problem != "" {
+			out = append(out, fmt.Sprintf("%s of %s: %s", h.Path, h.User, h.Problem))
+		}
+	}
+	return out
+}
+
 func (h homeOf) open() bool { return h.Stat.Mode&^homeMost&0o777 != 0 }
 
 // strange is true where somebody else owns the home. root may: that is how a
@@ -46,7 +57,7 @@ func (h homeOf) badDotfiles() []string {
 func checkHomes(f *facts.Facts, _ Policy) Verdict {
 	var wrong []string
 	all := homes(f)
-	if len(all) == 0 {
+	if gaps := unseenHomes(f); len(all)+len(gaps) == 0 {
 		return unknown("there is no home")
 	}
 	for _, h := range all {
@@ -54,6 +65,9 @@ func checkHomes(f *facts.Facts, _ Policy) Verdict {
 			wrong = append(wrong, fmt.Sprintf("%s of %s", statLine(h.Path, h.Stat), h.User))
 		}
 		wrong = append(wrong, h.badDotfiles()...)
+	}
+	if gaps := unseenHomes(f); len(wrong) == 0 && len(gaps) > 0 {
+		return unknown(gaps...)
 	}
 	return decide(wrong, inShort(wrong, fmt.Sprintf("%d homes", len(all))), "")
 }

@@ -135,6 +135,8 @@ func accountMutations() []mutation {
 		{"root's home for somebody", adminHome(func(h *facts.Home) { h.Stat.UID = 0 }), Pass, nil},
 		{"no home", adminHome(func(h *facts.Home) { h.Stat = facts.Stat{Kind: facts.KindAbsent} }), Pass, nil},
 		{"no home at all", func(f *facts.Facts, _ Policy) { f.Accounts.Homes = nil }, Unknown, []string{"ACC-08"}},
+		{"a home that does not answer", adminHome(func(h *facts.Home) { h.Stat, h.Problem = facts.Stat{}, "stale file handle" }), Unknown, []string{"ACC-08"}},
+		{"an open home that does not answer", adminHome(func(h *facts.Home) { h.Stat.Mode, h.Problem = 0o755, "stale file handle" }), Fail, []string{"ACC-08"}},
 		{"a netrc", dotfile(".netrc", 0o600), Fail, []string{"ACC-08"}},
 		{"a profile that others write", dotfile(".profile", 0o664), Fail, []string{"ACC-08"}},
 		{"a profile", dotfile(".profile", 0o644), Pass, nil},

@@ -54,6 +54,8 @@ type Home struct {
 	User string `json:"user"`
 	Path string `json:"path"`
 	Stat Stat   `json:"stat"`
+	// Problem says why the home, or a part of it, could not be looked at.
+	Problem string `json:"problem,omitempty"`
 	// Dotfiles are the hidden files in it that are IsOpenDotfile, by name.
 	Dotfiles map[string]Stat `json:"dotfiles"`
 }

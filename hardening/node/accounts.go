@@ -41,8 +41,8 @@ func (h Host) accountFacts() (*facts.Accounts, error) {
 	}
 	a.Shells = wordLines(texts[shellsFile])
 	a.Umask = loginDefault(texts[loginDefs], "UMASK")
-	a.Homes, err = h.homes(a.Users)
-	return &a, err
+	a.Homes = h.homes(a.Users)
+	return &a, nil
 }
 
 // parsePasswd reads the accounts. A line that is none of NIS' is refused where

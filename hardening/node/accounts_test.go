@@ -68,6 +68,23 @@ func TestAccountsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A home on a disk that does not answer says nothing of the other accounts.
+func TestAHomeThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.put(t, passwdFile, "root:x:0:0:root:/root:/bin/bash\neve:x:1000:1000::/home/"+strings.Repeat("x", 300)+":/bin/sh\nadmin:x:1001:1001::/home/admin:/bin/sh\n")
+	w.put(t, shadowFile, "root:*:19000:0:99999:7:::\n")
+	w.put(t, groupFile, "root:x:0:\n")
+	w.put(t, "/home/admin/.netrc", "")
+	a, err := w.host().accountFacts()
+	if err != nil || len(a.Users) != 3 || len(a.Homes) != 3 {
+		t.Fatalf("accounts: %+v, %v", a, err)
+	}
+	if a.Homes[0].Problem != "" || !strings.Contains(a.Homes[1].Problem, "name too long") || a.Homes[2].Problem != "" || len(a.Homes[2].Dotfiles) != 1 {
+		t.Errorf("homes: %+v", a.Homes)
+	}
+}
+
 func TestPasswordKinds(t *testing.T) {
 	t.Parallel()
 	for hash, want := range map[string]string{

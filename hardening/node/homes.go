@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"path"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -17,8 +16,9 @@ const (
 	nobodysID   = 65534
 )
 
-// homes are the folders of root and of the people.
-func (h Host) homes(users []facts.User) ([]facts.Home, error) {
+// homes are the folders of root and of the people. One that cannot be looked at,
+// on a disk that does not answer, says so itself: the others are told.
+func (h Host) homes(users []facts.User) []facts.Home {
 	var out []facts.Home
 	for _, u := range users {
 		person := u.UID >= firstPerson && u.UID != nobodysID
@@ -31,11 +31,11 @@ func (h Host) homes(users []facts.User) ([]facts.Home, error) {
 			err = h.dotfiles(home)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look into the home of %s: %w", u.Name, err)
+			home.Problem = err.Error()
 		}
 		out = append(out, home)
 	}
-	return out, nil
+	return out
 }
 
 func (h Host) dotfiles(home facts.Home) error {
