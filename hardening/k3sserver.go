@@ -88,7 +88,11 @@ func checkEncryption(f *facts.Facts, _ Policy) Verdict {
 	if e.Plain > 0 {
 		wrong = append(wrong, fmt.Sprintf("%s: %d Secrets in plain text, older versions and freed pages among them", e.Store, e.Plain))
 	}
-	if len(wrong) == 0 && e.Store != "" && e.Sealed == 0 {
+	if len(wrong) == 0 && e.Store == "" {
+		// With a datastore elsewhere it is so for good, and nothing is known to be wrong.
+		return Verdict{Status: Unknown, Severity: Medium, Evidence: []string{"this node has no file of a datastore, neither etcd's nor SQLite's: the providers encrypt, but what was kept before them is not seen"}}
+	}
+	if len(wrong) == 0 && e.Sealed == 0 {
 		return unknown(e.Store + ": no Secret is found in it, so that nothing is proven")
 	}
 	return decide(wrong, have, "")

@@ -104,6 +104,17 @@ func TestTheWalkIsAskedFor(t *testing.T) {
 	}
 }
 
+// A store that is not on this node proves nothing, and stops no run.
+func TestAStoreElsewhereProvesNothing(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := hardened(t, p)
+	f.K3s.Encryption.Store, f.K3s.Encryption.Sealed = "", 0
+	if got := findingOf(t, f, p, "K3S-03"); got.Status != Unknown || got.Severity != Medium || !strings.Contains(got.Evidence[0], "no file of a datastore") {
+		t.Errorf("finding: %+v", got)
+	}
+}
+
 // Where only /tmp lies on the root disk, little is lost.
 func TestTmpOnTheRootDiskIsMilder(t *testing.T) {
 	t.Parallel()
