@@ -3,6 +3,7 @@ package hardening
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -48,7 +49,7 @@ func judgeWalk(d *facts.Deep, wrong []string) Verdict {
 	if len(wrong) == 0 && d.Cut {
 		return unknown(fmt.Sprintf("the walk ended after %d paths: there are more than it looks at", d.Paths))
 	}
-	line := fmt.Sprintf("%d paths, walked %s", d.Paths, dateOf(d.At))
+	line := fmt.Sprintf("%d paths, walked %s", d.Paths, time.Unix(d.At, 0).UTC().Format(time.RFC3339))
 	if len(wrong) > 0 {
 		line = fmt.Sprintf("%d findings in %s", len(wrong), line)
 	}

@@ -104,6 +104,15 @@ func TestTheWalkIsAskedFor(t *testing.T) {
 	}
 }
 
+// A walk may be of an hour ago: the reader is told when it was.
+func TestTheWalkTellsItsTime(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	if got := findingOf(t, hardened(t, p), p, "FS-04"); !strings.Contains(got.Have, "walked 1970-01-01T00:16:30Z") {
+		t.Errorf("finding: %+v", got)
+	}
+}
+
 // A store that is not on this node proves nothing, and stops no run.
 func TestAStoreElsewhereProvesNothing(t *testing.T) {
 	t.Parallel()
