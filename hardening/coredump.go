@@ -2,6 +2,7 @@ package hardening
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -69,22 +70,45 @@ func keptDumps(f *facts.Facts) []string {
 		}
 		return nil
 	}
-	for name, file := range f.Files {
-		if strings.HasPrefix(name, "/etc/security/limits.d/") && slices.ContainsFunc(strings.Split(file.Content, "\n"), forbidsDumps) {
-			return nil
-		}
+	switch limit, name := dumpLimit(f); limit {
+	case "0":
+		return nil
+	case "":
+		return []string{"/etc/security/limits.d: no `* hard core 0`"}
+	default:
+		return []string{fmt.Sprintf("%s: `* hard core %s`", name, limit)}
 	}
-	return []string{"/etc/security/limits.d: no `* hard core 0`"}
 }
 
-func forbidsDumps(line string) bool {
+// dumpLimit is the limit for everybody, and the file that sets it: the files
+// are read in order, and the last line wins.
+func dumpLimit(f *facts.Facts) (limit, name string) {
+	for _, p := range slices.Sorted(maps.Keys(f.Files)) {
+		if !strings.HasPrefix(p, "/etc/security/limits.d/") {
+			continue
+		}
+		for line := range strings.Lines(f.Files[p].Content) {
+			if l := limitOfDumps(line); l != "" {
+				limit, name = l, p
+			}
+		}
+	}
+	return limit, name
+}
+
+// limitOfDumps is the limit that a line sets for everybody, or "".
+func limitOfDumps(line string) string {
+	line, _, _ = strings.Cut(line, "#")
 	words := strings.Fields(line)
-	return len(words) == 4 && words[0] == "*" && (words[1] == "hard" || words[1] == "-") && words[2] == "core" && words[3] == "0"
+	if len(words) == 4 && words[0] == "*" && (words[1] == "hard" || words[1] == "-") && words[2] == "core" {
+		return words[3]
+	}
+	return ""
 }
 
 func (m *Mend) stopDumps(f *facts.Facts) {
 	if f.Units[coredumpUnit].State == facts.UnitNotFound {
-		m.Files = append(m.Files, facts.FileChange{Path: limitsFile, Content: limitsText, Mode: 0o644})
+		m.limitDumps(f)
 		return
 	}
 	if !differs(f.Files[coredumpDropIn], coredumpText, 0o644) {
@@ -93,4 +117,12 @@ func (m *Mend) stopDumps(f *facts.Facts) {
 		return
 	}
 	m.Files = append(m.Files, facts.FileChange{Path: coredumpDropIn, Content: coredumpText, Mode: 0o644})
+}
+
+func (m *Mend) limitDumps(f *facts.Facts) {
+	if _, name := dumpLimit(f); name > limitsFile {
+		m.Blocked = append(m.Blocked, fmt.Sprintf("take `* hard core` out of %s: it is read after %s", name, limitsFile))
+		return
+	}
+	m.Files = append(m.Files, facts.FileChange{Path: limitsFile, Content: limitsText, Mode: 0o644})
 }

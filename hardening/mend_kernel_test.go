@@ -67,7 +67,9 @@ func TestWhatIsDoneAboutServicesAndLogs(t *testing.T) {
 		"a journal elsewhere": {
 			content("/etc/systemd/journald.conf.d/z.conf", "[Journal]\nStorage=volatile\n"), []string{"take Storage= out of /etc/systemd/journald.conf.d/z.conf"},
 		},
-		"dumps": {dumps, []string{"write " + coredumpDropIn}},
+		"dumps for all":       {content(limitsFile, ""), []string{"write " + limitsFile}},
+		"dumps allowed later": {content("/etc/security/limits.d/99-own.conf", "* - core 9\n"), []string{"out of /etc/security/limits.d/99-own.conf"}},
+		"dumps":               {dumps, []string{"write " + coredumpDropIn}},
 		"dumps all the same": {
 			both(dumps, content(coredumpDropIn, coredumpText), content("/run/systemd/coredump.conf.d/z.conf", "Storage=external\n")), []string{"take Storage= out of /run/systemd/coredump.conf.d/z.conf"},
 		},
