@@ -25,8 +25,8 @@ func habitControls() []Control {
 			Why:  "what an admin writes is not for every account of the node; su asks for a password as often as one likes, and leaves no trail like sudo's",
 			Want: "umask 027 for login shells, pam_wheel required for su",
 			Refs: []string{"CIS Debian 12 5.4.3.3", "CIS Debian 12 5.2.7", "CIS Debian 13 5.4.3.3", "dev-sec os-05", "lynis AUTH-9328"},
-			Conflict: "Benchmarks set UMASK in /etc/login.defs. That file is Debian's: once changed, unattended-upgrades holds its package back " +
-				"as soon as a new version of the file comes. A file of our own in /etc/profile.d does the same for logins; UMASK 027 in login.defs is as good. " +
+			Conflict: "Benchmarks set UMASK in /etc/login.defs. That file is Debian's: once changed, it no longer gets what a new version of " +
+				"its package brings, and without PKG-02's --force-confold the update itself is held back. A file of our own in /etc/profile.d does the same for logins; UMASK 027 in login.defs is as good. " +
 				"Debian has no group wheel, so that su is then for root alone: sudo is the way",
 			Needs: []Part{PartAccounts, PartFiles}, Files: []string{umaskFile, suFile},
 			Check: checkHabits, Mend: mendHabits,

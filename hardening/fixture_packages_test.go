@@ -11,6 +11,7 @@ func addPackageFacts(f *facts.Facts) {
 		Conf: map[string][]string{
 			"apt::periodic::update-package-lists": {"1"}, "apt::periodic::unattended-upgrade": {"1"},
 			"unattended-upgrade::origins-pattern": {"origin=Debian,codename=${distro_codename},label=Debian", "origin=Debian,codename=${distro_codename}-security,label=Debian-Security"},
+			"dpkg::options":                       {"--force-confdef", "--force-confold"},
 		},
 		Sources: []facts.AptSource{
 			{URI: "http://archive.example/debian", Suite: "bookworm", Options: map[string]string{}, File: "/etc/apt/sources.list", Line: 1},
@@ -68,6 +69,7 @@ func packageMutations() []mutation {
 			aptConf("unattended-upgrade::origins-pattern")(f, p)
 			aptConf("unattended-upgrade::allowed-origins", "${distro_id}:${distro_codename}-security")(f, p)
 		}, Pass, nil},
+		{"updates held back", aptConf("dpkg::options", "--force-confdef"), Fail, []string{"PKG-02"}},
 		{"restarts at night", aptConf("unattended-upgrade::automatic-reboot", "true"), Fail, []string{"PKG-02"}},
 		{"a timer is off", unit("apt-daily.timer", facts.Unit{State: "disabled", Active: "inactive"}), Fail, []string{"PKG-02"}},
 		{"a timer is masked", unit("apt-daily-upgrade.timer", facts.Unit{State: "masked", Active: "inactive"}), Fail, []string{"PKG-02"}},

@@ -14,6 +14,13 @@ Unattended-Upgrade::Origins-Pattern {
 	"origin=Debian,codename=${distro_codename}-security,label=Debian-Security";
 };
 Unattended-Upgrade::Automatic-Reboot "false";
+// k3sedge changes files that are Debian's, such as /etc/pam.d/su. Without these
+// an update that brings a new version of one is held back until somebody is
+// asked. With them the file on the node stays as it is, and the update comes.
+Dpkg::Options {
+	"--force-confdef";
+	"--force-confold";
+};
 `
 )
 
@@ -42,7 +49,7 @@ func updateControls() []Control {
 		{
 			ID: "PKG-02", Title: "Security updates install themselves, and nothing restarts the node", Severity: High,
 			Why:  "updates that wait for somebody are late; a node that restarts by itself takes its services with it, undrained",
-			Want: "unattended-upgrades with the security archive, both of apt's timers, no automatic reboot",
+			Want: "unattended-upgrades with the security archive, both of apt's timers, no automatic reboot; a changed configuration file holds no update back",
 			Refs: []string{"lynis PKGS-7420", "CIS Debian 12 1.2.2.1"},
 			Conflict: "Some guides let unattended-upgrades restart the machine at night. A node of a cluster is drained first, so that it only says " +
 				"that a restart is owed (PKG-03)",

@@ -74,6 +74,9 @@ func upgradeSettings(f *facts.Facts) []string {
 	if !slices.ContainsFunc(origins, func(o string) bool { return strings.Contains(strings.ToLower(o), "security") }) {
 		wrong = append(wrong, "unattended-upgrade::origins-pattern names no security archive")
 	}
+	if !slices.Contains(f.Apt.Conf["dpkg::options"], "--force-confold") {
+		wrong = append(wrong, "dpkg::options has no --force-confold: a file that k3sedge changed holds the update of its package back")
+	}
 	if value := lastConf(f, "unattended-upgrade::automatic-reboot"); isOn(value) {
 		wrong = append(wrong, fmt.Sprintf("unattended-upgrade::automatic-reboot is %q", value))
 	}

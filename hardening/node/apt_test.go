@@ -16,6 +16,7 @@ APT { Periodic { Unattended-Upgrade "0"; }; }; # another
 APT::Periodic::Update-Package-Lists "1"; APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Origins-Pattern { "origin=Debian"; "label=Security" ; };
 Unattended-Upgrade::Origins-Pattern:: "more";
+Dpkg::Options { "--force-confold"; };
 Acquire::http::Proxy "http://user:secret@proxy";
 #clear APT::Periodic::Update-Package-Lists;
 `
@@ -37,6 +38,7 @@ func TestApt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string][]string{
+		"dpkg::options":                     {"--force-confold"},
 		"apt::periodic::unattended-upgrade": {"1"}, "unattended-upgrade::origins-pattern": {"origin=Debian", "label=Security", "more"},
 		"acquire::allowinsecurerepositories": {"true"}, "apt::get::allowunauthenticated": {"true"},
 	} {
@@ -44,7 +46,7 @@ func TestApt(t *testing.T) {
 			t.Errorf("%s: %q", key, a.Conf[key])
 		}
 	}
-	if len(a.Conf) != 4 || !slices.Equal(a.Keyrings, []string{"/etc/apt/trusted.gpg.d/x.gpg"}) {
+	if len(a.Conf) != 5 || !slices.Equal(a.Keyrings, []string{"/etc/apt/trusted.gpg.d/x.gpg"}) {
 		t.Errorf("conf %q, keyrings %q", a.Conf, a.Keyrings)
 	}
 	if len(a.Sources) != 6 {

@@ -22,7 +22,7 @@ func toldConf() []string {
 	return []string{
 		"apt::periodic::", "unattended-upgrade::", "apt::get::allowunauthenticated", "apt::get::allow-unauthenticated",
 		"acquire::allowinsecurerepositories", "acquire::allowweakrepositories", "acquire::allowdowngradetoinsecurerepositories",
-		"acquire::check-valid-until", "acquire::https::verify-peer", "acquire::https::verify-host",
+		"dpkg::options", "acquire::check-valid-until", "acquire::https::verify-peer", "acquire::https::verify-host",
 	}
 }
 
