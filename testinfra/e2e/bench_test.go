@@ -99,13 +99,15 @@ func TestCheckOpensOneConnectionToEachNode(t *testing.T) {
 }
 
 // accepted returns how many TCP connections each node accepted from the time
-// before f to the time after it, the last look included.
+// before f to the time after it, the last look included. Those that the agent
+// opens to its own node's servers are not counted: it asks sshd what it offers.
 func (s *site) accepted(f func()) []int {
 	s.t.Helper()
 	look := func() []int {
 		var out []int
 		for i := range s.cluster.Nodes {
-			out = append(out, passiveOpens(s.t, s.onNode(i, "cat /proc/net/snmp")))
+			snmp := s.onNode(i, "cat /proc/net/snmp")
+			out = append(out, tcpCount(s.t, snmp, "PassiveOpens")-tcpCount(s.t, snmp, "ActiveOpens"))
 		}
 		return out
 	}
@@ -118,9 +120,9 @@ func (s *site) accepted(f func()) []int {
 	return after
 }
 
-// passiveOpens finds a counter by its name: a line of names stands above each
+// tcpCount finds a counter of TCP by its name: a line of names stands above each
 // line of numbers.
-func passiveOpens(t testing.TB, snmp string) int {
+func tcpCount(t testing.TB, snmp, name string) int {
 	t.Helper()
 	var names []string
 	for _, line := range strings.Split(snmp, "\n") {
@@ -132,7 +134,7 @@ func passiveOpens(t testing.TB, snmp string) int {
 			names = fields
 			continue
 		}
-		if i := slices.Index(names, "PassiveOpens"); i >= 0 && i < len(fields) {
+		if i := slices.Index(names, name); i >= 0 && i < len(fields) {
 			n, err := strconv.Atoi(fields[i])
 			if err != nil {
 				t.Fatal(err)
@@ -140,6 +142,6 @@ func passiveOpens(t testing.TB, snmp string) int {
 			return n
 		}
 	}
-	t.Fatalf("no PassiveOpens in\n%s", snmp)
+	t.Fatalf("no %s in\n%s", name, snmp)
 	return 0
 }
