@@ -58,7 +58,7 @@ func mendPersistent(f *facts.Facts, p Policy) Mend {
 	m := mendSysctls(f, p, p.keptSettings(f), nil)
 	for _, s := range p.keptSettings(f) {
 		for _, key := range s.keys(f) {
-			if is := f.Sysctls[key]; is.Origin != "" && is.Value != is.Persistent && s.holds(is.Persistent) && m.Sysctls[key] == "" {
+			if is := f.Sysctls[key]; !is.Absent && is.Origin != "" && is.Value != is.Persistent && s.holds(is.Persistent) && m.Sysctls[key] == "" {
 				m.set(key, is.Persistent, is)
 			}
 		}

@@ -232,3 +232,17 @@ func FuzzSystemdSetting(f *testing.F) {
 		}
 	})
 }
+
+// A key that this kernel does not have, such as one of the machine below a
+// container, is not set, although a file names it: the agent would refuse all.
+func TestAKeyThatTheKernelLacksIsNotSet(t *testing.T) {
+	t.Parallel()
+	p := testPolicy(t)
+	f := clone(t, hardened(t, p))
+	f.Sysctls["net.core.bpf_jit_harden"] = facts.Sysctl{Absent: true, Origin: sysctlFile, Persistent: "2"}
+	f.Sysctls["net.ipv4.tcp_syncookies"] = facts.Sysctl{Value: "0", Origin: sysctlFile, Persistent: "1"}
+	set := PlanFor(f, p).Transaction.Sysctls
+	if _, has := set["net.core.bpf_jit_harden"]; has || set["net.ipv4.tcp_syncookies"] != "1" {
+		t.Errorf("set: %v", set)
+	}
+}

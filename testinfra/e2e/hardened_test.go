@@ -25,7 +25,7 @@ func leftInALab() map[string]string {
 	out := map[string]string{}
 	for reason, ids := range map[string]string{
 		"no k3s section": "EDG-01 EDG-02 EDG-03 EDG-04 EDG-05 EDG-06 EDG-07 EDG-09 EDG-10 " +
-			"FW-05 FW-06 FW-07 FW-09 FW-10 FW-11 FW-13 KRN-10 " +
+			"FW-05 FW-06 FW-07 FW-09 FW-10 FW-11 FW-13 FW-16 KRN-10 " +
 			"K3S-01 K3S-02 K3S-03 K3S-04 K3S-05 K3S-06 K3S-07 K3S-08 K3S-09 K3S-10 K3S-11 K3S-12 K3S-13",
 		"container":                      "KRN-07 KRN-08 KRN-09 KRN-11 KRN-12 LOG-02",
 		"names no Proxmox":               "SVC-05",
