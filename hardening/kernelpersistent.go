@@ -3,6 +3,7 @@ package hardening
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -24,7 +25,7 @@ func persistentControl() Control {
 }
 
 func checkPersistent(f *facts.Facts, p Policy) Verdict {
-	var wrong []string
+	var wrong, drifted []string
 	set := 0
 	for _, s := range p.keptSettings(f) {
 		for _, key := range s.keys(f) {
@@ -38,13 +39,18 @@ func checkPersistent(f *facts.Facts, p Policy) Verdict {
 			set++
 			if is.Value != is.Persistent {
 				wrong = append(wrong, fmt.Sprintf("/proc/sys: %s = %s, %s", key, is.Value, afterRestart(key, is)))
+				drifted = append(drifted, key+"="+is.Value)
 			}
 		}
 	}
 	if set == 0 {
 		wrong = []string{"no file in sysctl.d sets any of the kept keys"}
 	}
-	return decide(wrong, fmt.Sprintf("keys that a file sets: %d, of them otherwise than they are: %d", set, len(wrong)), "the same now and after a restart")
+	have := fmt.Sprintf("keys that a file sets: %d", set)
+	if len(drifted) > 0 {
+		have += ", but now " + strings.Join(drifted, " ")
+	}
+	return decide(wrong, have, "the same now and after a restart")
 }
 
 // keptSettings are those that are to hold on this host.

@@ -139,7 +139,7 @@ func rootsPorts(t *testing.T, e *edge) {
 
 	// As long as something sets it back, nothing that needs it is touched.
 	e.console("edge-2", "systemd-run", "--unit=their-tuner", "sh", "-c", "while "+set+"; do sleep 0.05; done")
-	e.trouble(1, 1, []string{"edge-2", "EDG-10", "ip_unprivileged_port_start=1024", "sets it back"}, "up")
+	e.trouble(1, 1, []string{"edge-2", "KRN-13", "ip_unprivileged_port_start=1024", "sets it back"}, "up")
 	e.console("edge-2", "systemctl", "stop", "their-tuner")
 	e.mended()
 }
