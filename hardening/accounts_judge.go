@@ -51,9 +51,6 @@ func shared(format string, owners map[int][]string) []string {
 	return out
 }
 
-// firstPerson is where Debian begins to count the accounts of people.
-const firstPerson = 1000
-
 // noShells are what an account has that nobody logs in with.
 func noShells() []string {
 	return []string{"/usr/sbin/nologin", "/sbin/nologin", "/usr/bin/false", "/bin/false"}
@@ -63,7 +60,7 @@ func checkSystemAccounts(f *facts.Facts, p Policy) Verdict {
 	var wrong []string
 	seen := 0
 	for _, u := range f.Accounts.Users {
-		if u.UID == 0 || u.UID >= firstPerson && u.Name != "nobody" || u.Name == p.Admin {
+		if u.UID == 0 || u.UID >= facts.FirstPerson && u.Name != "nobody" || u.Name == p.Admin {
 			continue
 		}
 		seen++

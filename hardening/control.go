@@ -34,18 +34,18 @@ const (
 	Low      Severity = "low"
 )
 
-// severities are ordered from the worst to the least.
-func severities() []Severity { return []Severity{Critical, High, Medium, Low} }
+// Severities are ordered from the worst to the least.
+func Severities() []Severity { return []Severity{Critical, High, Medium, Low} }
 
 // AtLeast reports whether s is as bad as other, or worse.
 func (s Severity) AtLeast(other Severity) bool {
-	return slices.Index(severities(), s) <= slices.Index(severities(), other)
+	return slices.Index(Severities(), s) <= slices.Index(Severities(), other)
 }
 
 // ParseSeverity reads a severity as a flag gives it.
 func ParseSeverity(s string) (Severity, error) {
-	if !slices.Contains(severities(), Severity(s)) {
-		return "", fmt.Errorf("severity %q: not one of %v", s, severities())
+	if !slices.Contains(Severities(), Severity(s)) {
+		return "", fmt.Errorf("severity %q: not one of %v", s, Severities())
 	}
 	return Severity(s), nil
 }

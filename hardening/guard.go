@@ -53,7 +53,7 @@ func guardClient(f *facts.Facts, p Policy) error {
 		}
 		for _, k := range f.HostKeys {
 			if k.File == s.want {
-				proofs = append(proofs, proofsOf(k.Type)...)
+				proofs = append(proofs, k.Proofs()...)
 			}
 		}
 	}

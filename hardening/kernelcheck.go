@@ -3,6 +3,7 @@ package hardening
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -131,13 +132,7 @@ func later(file string) bool { return path.Base(file) > path.Base(sysctlFile) }
 
 // ownSettings are those that this run keeps on this host.
 func (p Policy) ownSettings(f *facts.Facts) []sysctlSetting {
-	var out []sysctlSetting
-	for _, s := range sysctlSettings() {
-		if (!s.cluster || p.Cluster != nil) && !s.foreign(f) && !p.waived(s.control) && p.Selection.Selects(s.control) {
-			out = append(out, s)
-		}
-	}
-	return out
+	return slices.DeleteFunc(p.keptSettings(f), func(s sysctlSetting) bool { return !p.Selection.Selects(s.control) })
 }
 
 // sysctlText is the file that keeps the settings. It has none of those that a

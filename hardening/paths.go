@@ -1,6 +1,7 @@
 package hardening
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -38,18 +39,9 @@ type judged struct {
 
 func (j judged) line() string {
 	if j.foreign {
-		return fmt.Sprintf("%s: %s by table %s: %s", j.Path, j.Verdict, j.Table, nonEmpty(j.Text, j.Why))
+		return fmt.Sprintf("%s: %s by table %s: %s", j.Path, j.Verdict, j.Table, cmp.Or(j.Text, j.Why))
 	}
 	return fmt.Sprintf("%s: %s by %s: %s", j.Path, j.Verdict, j.Chain, j.Why)
-}
-
-func nonEmpty(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // judgePaths are the judged paths that are kept. Many controls ask for the same
@@ -164,7 +156,7 @@ func mendPaths(keep where) func(*facts.Facts, Policy) Mend {
 		}
 		for _, j := range judgePaths(f, p, keep) {
 			if j.foreign && j.Verdict == firewall.Dropped && open(j.Path) {
-				m.Blocked = append(m.Blocked, fmt.Sprintf("table %s, which is not k3sedge's, drops %s in chain %s: take out `%s`", j.Table, j.Path, j.Chain, nonEmpty(j.Text, j.Why)))
+				m.Blocked = append(m.Blocked, fmt.Sprintf("table %s, which is not k3sedge's, drops %s in chain %s: take out `%s`", j.Table, j.Path, j.Chain, cmp.Or(j.Text, j.Why)))
 			}
 		}
 		if !m.Ruleset && len(m.Blocked) == 0 {

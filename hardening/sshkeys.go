@@ -46,18 +46,10 @@ func goodHostKeys(f *facts.Facts, p Policy) (keys []facts.HostKey, why string) {
 		return keys, ""
 	}
 	known := p.Client().HostKeys
-	if !slices.ContainsFunc(keys, func(k facts.HostKey) bool { return shares(proofsOf(k.Type), known) }) {
+	if !slices.ContainsFunc(keys, func(k facts.HostKey) bool { return shares(k.Proofs(), known) }) {
 		return nil, fmt.Sprintf("the pinned host key is of another kind (%s): compare the ed25519 one with the console and run `k3sedge trust %s`", strings.Join(known, ", "), p.Node)
 	}
 	return keys, ""
-}
-
-// proofsOf are the algorithms by which a key of a type proves itself.
-func proofsOf(keyType string) []string {
-	if keyType == "ssh-rsa" {
-		return []string{"rsa-sha2-512", "rsa-sha2-256"}
-	}
-	return []string{keyType}
 }
 
 func hostKeyComplaint(k facts.HostKey) string {

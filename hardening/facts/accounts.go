@@ -2,6 +2,10 @@ package facts
 
 import "slices"
 
+// FirstPerson is the number at which Debian begins to count the accounts of
+// people (Debian Policy 9.2.2).
+const FirstPerson = 1000
+
 // Accounts are the users and groups of the host's own files. No hash of a
 // password is ever told, only what kind it is.
 type Accounts struct {

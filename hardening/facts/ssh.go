@@ -28,6 +28,17 @@ type HostKey struct {
 	GID         int    `json:"gid"`
 }
 
+// Proofs are the signature algorithms by which the key proves itself.
+func (k HostKey) Proofs() []string {
+	switch k.Type {
+	case "":
+		return nil // the file is not there
+	case "ssh-rsa":
+		return []string{"rsa-sha2-512", "rsa-sha2-256"}
+	}
+	return []string{k.Type}
+}
+
 // Moduli are the groups that sshd may choose from for the group exchange.
 type Moduli struct {
 	File string `json:"file"`

@@ -9,19 +9,15 @@ import (
 // maxDotfiles is how many of a home's files are told: each of them is a finding.
 const maxDotfiles = 1000
 
-// firstPerson is where Debian begins to count the accounts of people, and
-// nobody's number ends them.
-const (
-	firstPerson = 1000
-	nobodysID   = 65534
-)
+// nobodysID ends the numbers of people.
+const nobodysID = 65534
 
 // homes are the folders of root and of the people. One that cannot be looked at,
 // on a disk that does not answer, says so itself: the others are told.
 func (h Host) homes(users []facts.User) []facts.Home {
 	var out []facts.Home
 	for _, u := range users {
-		person := u.UID >= firstPerson && u.UID != nobodysID
+		person := u.UID >= facts.FirstPerson && u.UID != nobodysID
 		if u.UID != 0 && !person || !path.IsAbs(u.Home) || path.Clean(u.Home) == "/" {
 			continue
 		}

@@ -25,7 +25,7 @@ func (h Host) checkClient(ctx context.Context, config string, client facts.Algor
 	}
 	var proofs []string
 	for _, k := range keys {
-		proofs = append(proofs, signatures(k.Type)...)
+		proofs = append(proofs, k.Proofs()...)
 	}
 	return errors.Join(
 		inCommon("key exchange", listed(settings["kexalgorithms"]), client.KeyExchanges),
@@ -37,17 +37,6 @@ func (h Host) checkClient(ctx context.Context, config string, client facts.Algor
 
 // listed splits what sshd -T prints of a list.
 func listed(values []string) []string { return splitNames(strings.Join(values, ",")) }
-
-// signatures are the algorithms by which a host key of a type proves itself.
-func signatures(keyType string) []string {
-	switch keyType {
-	case "":
-		return nil // the file is not there
-	case "ssh-rsa":
-		return []string{"rsa-sha2-512", "rsa-sha2-256"}
-	}
-	return []string{keyType}
-}
 
 func inCommon(kind string, offered, known []string) error {
 	if slices.ContainsFunc(offered, func(name string) bool { return slices.Contains(known, name) }) {

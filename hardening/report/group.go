@@ -78,7 +78,7 @@ func (n Node) groups() []group {
 // rank is smaller for what is worse: by severity, and what fails before what
 // is unknown. What is waived comes last.
 func rank(f Finding) int {
-	r := 10 * slices.Index(severities(), f.Severity)
+	r := 10 * slices.Index(hardening.Severities(), f.Severity)
 	switch f.Status {
 	case hardening.Unknown:
 		r++
@@ -93,8 +93,4 @@ func (g group) rank() int {
 		return 1000
 	}
 	return rank(g.Open[0])
-}
-
-func severities() []hardening.Severity {
-	return []hardening.Severity{hardening.Critical, hardening.High, hardening.Medium, hardening.Low}
 }

@@ -46,7 +46,7 @@ func writeHTML(w io.Writer, d Document) error {
 		"groups": Node.groups, "waiver": waiverText, "key": key,
 		"join": strings.Join, "show": printable, "ticks": func(s string) []string { return strings.Split(printable(s), "`") }, "odd": func(i int) bool { return i%2 == 1 }, "lines": printableLines, "counts": countsText,
 		"failing": func(n Node, s hardening.Severity) int { return count(n, hardening.Fail, s) },
-		"sevs":    severities,
+		"sevs":    hardening.Severities,
 	}).ParseFS(page, "html/report.html")
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func writeHTML(w io.Writer, d Document) error {
 	for _, s := range []hardening.Status{hardening.Fail, hardening.Unknown, hardening.Waived, hardening.NotApplicable, hardening.Pass} {
 		p.Statuses = append(p.Statuses, htmlChoice{key(string(s)), string(s), d.sum(func(f Finding) bool { return f.Status == s })})
 	}
-	for _, s := range severities() {
+	for _, s := range hardening.Severities() {
 		p.Sevs = append(p.Sevs, htmlChoice{string(s), string(s), d.sum(func(f Finding) bool { return f.Severity == s })})
 	}
 	return t.Execute(w, p)
@@ -108,7 +108,7 @@ func shared(d Document) []sharedFinding {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b sharedFinding) int {
-		return cmp.Or(cmp.Compare(slices.Index(severities(), a.Severity), slices.Index(severities(), b.Severity)), cmp.Compare(len(b.Nodes), len(a.Nodes)))
+		return cmp.Or(cmp.Compare(slices.Index(hardening.Severities(), a.Severity), slices.Index(hardening.Severities(), b.Severity)), cmp.Compare(len(b.Nodes), len(a.Nodes)))
 	})
 	return out
 }

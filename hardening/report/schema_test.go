@@ -192,7 +192,7 @@ func TestTheSchemaRefuses(t *testing.T) {
 func TestTheSchemaKnowsAllAnswersAndSeverities(t *testing.T) {
 	t.Parallel()
 	s := readSchema(t, docs("report.schema.json"))
-	for _, severity := range severities() {
+	for _, severity := range hardening.Severities() {
 		for _, status := range []hardening.Status{hardening.Pass, hardening.Fail, hardening.Unknown, hardening.NotApplicable, hardening.Waived} {
 			d := sample(t)
 			d.Nodes = []Node{node(finding("TST-01", severity, status, "A thing"))}
