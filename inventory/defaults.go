@@ -1,6 +1,9 @@
 package inventory
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // Default fills in what the user left out. It is the only place that does.
 func Default(c *Cluster) {
@@ -47,16 +50,36 @@ func defaultK3s(c *Cluster) {
 			c.Edge = &Edge{}
 		}
 	}
-	if e := c.Edge; e != nil {
-		e.Mode = or(e.Mode, EdgeLAN)
-		e.RateLimit, e.TunnelRateLimit = or(e.RateLimit, "100/s:200"), or(e.TunnelRateLimit, "50/s:100")
+	if c.Edge != nil {
+		defaultEdge(c.Edge, c.Name)
+	}
+}
+
+func defaultEdge(e *Edge, cluster string) {
+	e.Mode = or(e.Mode, EdgeLAN)
+	e.RateLimit, e.TunnelRateLimit = or(e.RateLimit, "100/s:200"), or(e.TunnelRateLimit, "50/s:100")
+	if x := e.Certificates; x != nil {
+		x.Issuer, x.Strategy, x.RenewBeforePercentage = or(x.Issuer, IssuerProduction), or(x.Strategy, CertPerHost), or(x.RenewBeforePercentage, 33)
+		if len(x.Nameservers) == 0 {
+			// The LAN's own resolver may answer for the zone with other records.
+			x.Nameservers = []string{"1.1.1.1:53", "9.9.9.9:53"}
+		}
+	}
+	if e.OverCloudflare() {
+		e.Tunnel = cmp.Or(e.Tunnel, &Tunnel{})
+		e.Tunnel.Name, e.Tunnel.Management = or(e.Tunnel.Name, "k3sedge-"+cluster), or(e.Tunnel.Management, TunnelRemote)
 	}
 }
 
 // defaultService is Default for a service. Its rate limit stays empty: that of
 // the edge applies then.
 func defaultService(s *Service) {
-	s.Expose, s.Scheme, s.Preset = or(s.Expose, ExposeLAN), or(s.Scheme, SchemeHTTP), or(s.Preset, PresetWeb)
+	s.Expose = or(s.Expose, ExposeLAN)
+	if s.Passthrough { // there are no headers to have a preset for
+		s.Scheme = or(s.Scheme, SchemeHTTPS)
+		return
+	}
+	s.Scheme, s.Preset = or(s.Scheme, SchemeHTTP), or(s.Preset, PresetWeb)
 }
 
 // or returns value, or instead where value was left out.

@@ -24,26 +24,3 @@ type K3s struct {
 	// reached through SSH.
 	AllowFrom []netip.Prefix `yaml:"allowFrom,omitempty"`
 }
-
-// Edge says how requests reach the nodes from outside.
-type Edge struct {
-	Mode EdgeMode `yaml:"mode,omitempty"`
-	// RateLimit is the limit for each client on the LAN, such as 100/s:200
-	// (average per unit, and burst), TunnelRateLimit that for each visitor
-	// through the tunnel. Services may set their own.
-	RateLimit       RateLimit `yaml:"rateLimit,omitempty"`
-	TunnelRateLimit RateLimit `yaml:"tunnelRateLimit,omitempty"`
-	// AllowFrom are further sources that may reach ports 80 and 443. The LAN
-	// (network.cidr) always may; in mode portforward Cloudflare may as well.
-	AllowFrom []netip.Prefix `yaml:"allowFrom,omitempty"`
-}
-
-// EdgeMode is the way in from the internet.
-type EdgeMode string
-
-// The edge modes.
-const (
-	EdgeLAN         EdgeMode = "lan"         // no way in
-	EdgePortForward EdgeMode = "portforward" // the router forwards 80 and 443; Cloudflare stands in front
-	EdgeTunnel      EdgeMode = "tunnel"      // cloudflared dials out and hands over on loopback
-)

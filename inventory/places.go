@@ -66,9 +66,30 @@ func (p places) expandAll(c *Cluster) {
 	if k := c.K3s; k != nil {
 		k.Bundle, k.Binary = p.expand(k.Bundle), p.expandRef(k.Binary)
 	}
+	if e := c.Edge; e != nil {
+		p.expandEdge(e)
+	}
 	if x := c.Provider.Proxmox; x != nil {
 		x.CAFile = p.expand(x.CAFile)
 		x.Token.Secret = SecretRef(p.expandRef(string(x.Token.Secret)))
+	}
+}
+
+func (p places) expandEdge(e *Edge) {
+	secret := func(ref *SecretRef) {
+		if ref != nil {
+			*ref = SecretRef(p.expandRef(string(*ref)))
+		}
+	}
+	if e.Cloudflare != nil {
+		secret(&e.Cloudflare.Token)
+	}
+	if e.Certificates != nil {
+		e.Certificates.CA = p.expandRef(e.Certificates.CA)
+		secret(e.Certificates.Token)
+	}
+	if e.Tunnel != nil {
+		secret(e.Tunnel.Credentials)
 	}
 }
 

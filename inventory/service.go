@@ -18,6 +18,9 @@ type Service struct {
 	Expose Expose   `yaml:"expose,omitempty"`
 	// Scheme is what the servers speak.
 	Scheme Scheme `yaml:"scheme,omitempty"`
+	// Passthrough hands connections over unopened, chosen by the name that the
+	// client asks for: the servers end TLS themselves.
+	Passthrough bool `yaml:"passthrough,omitempty"`
 	// TLS says how to judge the servers' certificates with scheme https.
 	TLS *BackendTLS `yaml:"tls,omitempty"`
 	// Preset is the starting point of headers and limits.

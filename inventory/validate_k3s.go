@@ -44,16 +44,7 @@ func validateK3s(c Cluster, f *findings) {
 		validateSource(f, indexPath("k3s.allowFrom", i), p)
 	}
 	if f.require(c.Edge != nil, "edge", "write edge: {mode: lan}") {
-		validateEdge(*c.Edge, f)
-	}
-}
-
-func validateEdge(e Edge, f *findings) {
-	f.checkWord("edge.mode", string(e.Mode), string(EdgeLAN), string(EdgePortForward), string(EdgeTunnel))
-	validateRate(f, "edge.rateLimit", e.RateLimit)
-	validateRate(f, "edge.tunnelRateLimit", e.TunnelRateLimit)
-	for i, p := range e.AllowFrom {
-		validateSource(f, indexPath("edge.allowFrom", i), p)
+		validateEdge(c, f)
 	}
 }
 

@@ -38,6 +38,8 @@ func validateServices(p Project, all []*findings) {
 		validateBackends(p.Cluster, s, f)
 		validateBackendTLS(s, f)
 		validateAccess(p.Cluster, s, f)
+		validateReach(p.Cluster, s, f)
+		validatePassthrough(s, f)
 		validateHeaders(s, f)
 	}
 }

@@ -29,6 +29,7 @@ func (s Service) Warnings() []string {
 	apex, _ := publicsuffix.EffectiveTLDPlusOne(strings.TrimPrefix(s.Host, "*."))
 	warn(s.Expose == ExposePublic && strings.Contains(strings.TrimSuffix(s.Host, "."+apex), ".") && s.Host != apex,
 		"host: Cloudflare's own certificates reach one name below %s, so that browsers refuse %s unless you have bought one that covers it", apex, s.Host)
+	warn(s.Expose == ExposePublic && s.Preset == PresetMedia, "expose: Cloudflare's terms restrict video and other large files through its network; expose: lan, or a direct way, is for those")
 	if s.Headers != nil {
 		out = append(out, s.cspWarnings()...)
 		warn(s.Headers.ReferrerPolicy == "unsafe-url", "headers.referrerPolicy: unsafe-url tells other sites the whole address of each page")
