@@ -42,11 +42,14 @@ func clusterPolicy(c inventory.Cluster, n inventory.Node, published []netip.Pref
 		return nil
 	}
 	p := &ClusterPolicy{
-		Pods:    firewall.Pods{PodCIDR: c.K3s.PodCIDR, ServiceCIDR: c.K3s.ServiceCIDR},
+		Pods:    podNetworks(*c.K3s),
 		Server:  n.Role == inventory.Server,
 		APIFrom: c.K3s.AllowFrom,
 		Web:     append([]netip.Prefix{c.Network.CIDR}, published...),
 		Edge:    edgePolicy(c, published),
+	}
+	if c.Network.IPv6 != nil {
+		p.Web = append(p.Web, c.Network.IPv6.CIDR)
 	}
 	if c.Edge != nil {
 		p.Web = append(p.Web, c.Edge.AllowFrom...)
@@ -57,6 +60,14 @@ func clusterPolicy(c inventory.Cluster, n inventory.Node, published []netip.Pref
 		}
 	}
 	return p
+}
+
+func podNetworks(k inventory.K3s) firewall.Pods {
+	out := firewall.Pods{PodCIDR: k.PodCIDR, ServiceCIDR: k.ServiceCIDR}
+	if k.IPv6 != nil {
+		out.PodCIDR6, out.ServiceCIDR6 = k.IPv6.PodCIDR, k.IPv6.ServiceCIDR
+	}
+	return out
 }
 
 // open are the ports of K3s and the edge, each for exactly those who need it.

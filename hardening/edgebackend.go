@@ -37,7 +37,7 @@ func (p Policy) strictServers() []EdgeService {
 		return nil
 	}
 	all := p.Cluster.Edge.Services
-	return append([]EdgeService{}, all[:min(len(all), mostHosts*(1+len(p.Peers)))]...)
+	return append([]EdgeService{}, all[:min(len(all), mostHosts*len(p.nodes()))]...)
 }
 
 // bypass tries the servers from the machine that it runs on.

@@ -74,6 +74,17 @@ func edgePolicy(c inventory.Cluster, published []netip.Prefix) EdgePolicy {
 // handshake and a server a page.
 const mostHosts = 24
 
+// nodes are all of them, each by one address.
+func (p Policy) nodes() []netip.Addr {
+	out := []netip.Addr{p.Address}
+	for _, a := range p.Peers {
+		if a.Is4() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // asked are the services that this node asks for. Where there are more, the
 // nodes share them out.
 func (p Policy) asked() []EdgeService {
@@ -81,7 +92,7 @@ func (p Policy) asked() []EdgeService {
 	if len(all) <= mostHosts {
 		return all
 	}
-	nodes := append([]netip.Addr{p.Address}, p.Peers...)
+	nodes := p.nodes()
 	slices.SortFunc(nodes, netip.Addr.Compare)
 	first := slices.Index(nodes, p.Address) * mostHosts
 	out := make([]EdgeService, 0, mostHosts)

@@ -205,11 +205,11 @@ func innerAddress(a netip.Addr, p Policy) string {
 		return "link-local"
 	case a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return "nobody's alone"
-	case a == p.Address || p.isPeer(a):
+	case a == p.Address || a == p.Address6 || p.isPeer(a):
 		return "a node's"
-	case inside(a, p.Cluster.Pods.PodCIDR):
+	case inside(a, p.Cluster.Pods.PodCIDR, p.Cluster.Pods.PodCIDR6):
 		return "a pod's"
-	case inside(a, p.Cluster.Pods.ServiceCIDR):
+	case inside(a, p.Cluster.Pods.ServiceCIDR, p.Cluster.Pods.ServiceCIDR6):
 		return "a service's"
 	}
 	return ""

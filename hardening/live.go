@@ -49,8 +49,8 @@ func (p Policy) placed(packet firewall.Packet) firewall.Packet {
 	if packet.Iif != "" {
 		return packet
 	}
-	packet.Iif, packet.Local = uplink, packet.Local || packet.Dst == p.Address
-	if p.Cluster != nil && p.Cluster.Pods.PodCIDR.Contains(packet.Src) {
+	packet.Iif, packet.Local = uplink, packet.Local || packet.Dst == p.Address || packet.Dst == p.Address6
+	if p.Cluster != nil && inside(packet.Src, p.Cluster.Pods.PodCIDR, p.Cluster.Pods.PodCIDR6) {
 		packet.Iif = podBridge
 	}
 	return packet

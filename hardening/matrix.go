@@ -126,11 +126,11 @@ func (p Policy) callers() []netip.Addr {
 	var never []netip.Prefix
 	if p.Cluster != nil {
 		networks = slices.Concat(p.Cluster.Web, p.Cluster.APIFrom, networks)
-		never = []netip.Prefix{p.Cluster.Pods.PodCIDR, p.Cluster.Pods.ServiceCIDR}
+		never = p.Cluster.Pods.All()
 	}
 	for _, network := range networks {
 		for _, a := range []netip.Addr{adminAddress(network), lastAddress(network), network.Masked().Addr().Prev(), lastAddress(network).Next()} {
-			if a.IsValid() && a != p.Address && !inside(a, never...) && !a.IsLoopback() && !a.IsUnspecified() && !a.IsMulticast() && a != broadcast() {
+			if a.IsValid() && a != p.Address && a != p.Address6 && !inside(a, never...) && !a.IsLoopback() && !a.IsUnspecified() && !a.IsMulticast() && a != broadcast() {
 				out = append(out, a)
 			}
 		}

@@ -22,6 +22,7 @@ func TestTheRenderedRulesetHoldsTheMatrix(t *testing.T) {
 		"another port":   func(c *inventory.Cluster) { c.SSH.Port = 2222 },
 		"a port of pods": func(c *inventory.Cluster) { c.SSH.Port = 8080 },
 		"one admin":      func(c *inventory.Cluster) { c.SSH.AllowFrom = []netip.Prefix{netip.MustParsePrefix("10.0.0.5/32")} },
+		"both families":  bothFamilies,
 		"three servers": func(c *inventory.Cluster) {
 			c.Nodes[1].Role = inventory.Server
 			c.Nodes = append(c.Nodes, inventory.Node{Name: "node-3", Role: inventory.Server, Address: netip.MustParseAddr("10.0.0.13")})
@@ -45,6 +46,58 @@ func TestTheRenderedRulesetHoldsTheMatrix(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// bothFamilies gives nodes, pods and services addresses of IPv6 too.
+func bothFamilies(c *inventory.Cluster) {
+	c.Network.IPv6 = &inventory.Network6{CIDR: netip.MustParsePrefix("fd00:1::/64")}
+	c.K3s.IPv6 = &inventory.K3sNetworks6{PodCIDR: netip.MustParsePrefix("fd42:42::/56"), ServiceCIDR: netip.MustParsePrefix("fd42:43::/112")}
+	for i := range c.Nodes {
+		a := netip.MustParseAddr(fmt.Sprintf("fd00:1::%d", 11+i))
+		c.Nodes[i].Address6 = &a
+	}
+}
+
+// Where pods have IPv6, every path of theirs is asked for there too, and the
+// ruleset differs; each node still asks for its own share of services.
+func TestPodsOfBothFamilies(t *testing.T) {
+	t.Parallel()
+	c := testCluster()
+	bothFamilies(&c)
+	p, err := NewPolicy(c, c.Nodes[0], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := map[string][]string{}
+	for _, path := range p.Matrix() {
+		if path.From == "pod" || path.From == "another node's pod" || path.From == "a forged address" || path.From == "node" {
+			key := fmt.Sprintf("%s %s %s %s", path.From, path.Door, path.Port(), path.Want)
+			family := map[bool]string{true: "6", false: "4"}[path.Packet.Src.Is6()]
+			if !slices.Contains(paths[key], family) {
+				paths[key] = append(paths[key], family)
+			}
+		}
+	}
+	if len(paths) < 10 {
+		t.Fatalf("only %d paths of pods: %v", len(paths), paths)
+	}
+	for key, families := range paths {
+		if len(families) != 2 && !strings.Contains(key, "etcd") {
+			t.Errorf("%s: only IPv%s", key, families)
+		}
+	}
+	if nodes := p.nodes(); len(nodes) != 2 || len(p.Peers) != 2 {
+		t.Errorf("nodes %v, peers %v", nodes, p.Peers)
+	}
+	for a, want := range map[string]string{"fd42:42::9": "a pod's", "fd42:43::1": "a service's", "fd00:1::11": "a node's", "fd00:1::12": "a node's", "fd00:1::99": ""} {
+		if got := innerAddress(netip.MustParseAddr(a), p); got != want {
+			t.Errorf("%s is %q, want %q", a, got, want)
+		}
+	}
+	packet := p.placed(firewall.Packet{Src: netip.MustParseAddr("fd42:42::9"), Dst: netip.MustParseAddr("fd00:1::11"), Proto: "tcp", DstPort: 10250})
+	if packet.Iif != podBridge || !packet.Local {
+		t.Errorf("a pod's packet is placed at %+v", packet)
 	}
 }
 

@@ -76,6 +76,9 @@ func (p Policy) adminPaths() []Path {
 // to is a packet for the node itself, coming in from the network.
 func (p Policy) to(from netip.Addr, proto string) firewall.Packet {
 	node := p.Address
+	if from.Is6() && p.Address6.IsValid() {
+		node = p.Address6
+	}
 	if node.Is4() != from.Is4() {
 		node = map[bool]netip.Addr{true: netip.AddrFrom4([4]byte{192, 0, 2, 11}), false: netip.MustParseAddr("2001:db8::11")}[from.Is4()]
 	}

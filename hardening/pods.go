@@ -8,16 +8,39 @@ import (
 
 // The interfaces by which pods come in, as K3s names them.
 const (
-	podBridge  = "cni0"      // this node's own pods
-	podOverlay = "flannel.1" // those of the other nodes
+	podBridge   = "cni0"         // this node's own pods
+	podOverlay  = "flannel.1"    // those of the other nodes
+	podOverlay6 = "flannel-v6.1" // the same over IPv6
 )
 
-// pod and farPod are addresses as pods have them, here and on another node.
+// family is what the paths of pods are made of, for IPv4 or IPv6.
+type family struct {
+	control                       string // that judges what goes through the node
+	overlay                       string
+	pods                          netip.Prefix // without one, what comes from a pod is forged
+	services                      netip.Prefix
+	neighbour, outside, elsewhere netip.Addr
+}
+
+func (p Policy) families() []family {
+	pods := p.Cluster.Pods
+	return []family{
+		{"FW-06", podOverlay, pods.PodCIDR, pods.ServiceCIDR, p.neighbour(), outside4(), netip.AddrFrom4([4]byte{198, 51, 100, 9})},
+		{"FW-12", podOverlay6, pods.PodCIDR6, pods.ServiceCIDR6, p.neighbour6(), outside6(), netip.MustParseAddr("2001:db8:fffe::9")},
+	}
+}
+
+// farPod and pod are addresses as pods have them, on another node and here.
 // They are the network's last ones, which hardly any pod really has: a network
 // policy for one pod is not the firewall's business.
-func (p Policy) pod() netip.Addr { return p.farPod().Prev() }
+func (f family) farPod() netip.Addr {
+	if !f.pods.IsValid() {
+		return netip.MustParseAddr("fd42::11")
+	}
+	return lastAddress(f.pods).Prev()
+}
 
-func (p Policy) farPod() netip.Addr { return lastAddress(p.Cluster.Pods.PodCIDR).Prev() }
+func (f family) pod() netip.Addr { return f.farPod().Prev() }
 
 // neighbour is an address of the LAN.
 func (p Policy) neighbour() netip.Addr {
@@ -31,49 +54,71 @@ func (p Policy) neighbour() netip.Addr {
 	return lan
 }
 
+// neighbour6 is one of its network of IPv6, or of any where it has none.
+func (p Policy) neighbour6() netip.Addr {
+	for _, a := range p.Peers {
+		if a.Is6() {
+			return a
+		}
+	}
+	return netip.MustParseAddr("2001:db8:1::9")
+}
+
 func (p Policy) podPaths() []Path {
 	var out []Path
-	for _, port := range []uint16{portAPI, portKubelet} {
-		for _, link := range []string{podBridge, podOverlay} {
-			packet := p.to(p.pod(), "tcp")
-			packet.Iif, packet.DstPort = link, port
-			out = append(out, Path{"FW-07", "pod", "the node", packet, firewall.Accepted})
+	for _, f := range p.families() {
+		if !f.pods.IsValid() {
+			continue
+		}
+		for _, port := range []uint16{portAPI, portKubelet} {
+			for _, link := range []string{podBridge, f.overlay} {
+				packet := p.to(f.pod(), "tcp")
+				packet.Iif, packet.DstPort = link, port
+				out = append(out, Path{"FW-07", "pod", "the node", packet, firewall.Accepted})
+			}
 		}
 	}
 	return out
 }
 
-// forwardPaths are those through the node. Pods have IPv4 addresses only, so
-// over IPv6 nothing goes through.
+// forwardPaths are those through the node. Where pods have no addresses of a
+// family, nothing of it goes through.
 func (p Policy) forwardPaths() []Path {
-	through := func(iif, oif string, src, dst netip.Addr) firewall.Packet {
-		return firewall.Packet{Iif: iif, Oif: oif, Src: src, Dst: dst, Proto: "tcp", DstPort: 8080}
+	var out []Path
+	for _, f := range p.families() {
+		add := func(from, door, iif, oif string, src, dst netip.Addr, want firewall.Verdict) {
+			packet := firewall.Packet{Iif: iif, Oif: oif, Src: src, Dst: dst, Proto: "tcp", DstPort: 8080}
+			out = append(out, Path{f.control, from, door, packet, want})
+		}
+		if f.pods.IsValid() {
+			add("pod", "the LAN", podBridge, uplink, f.pod(), f.neighbour, firewall.Accepted)
+			add("pod", "another node's pod", podBridge, f.overlay, f.pod(), f.farPod(), firewall.Accepted)
+			add("another node's pod", "a pod", f.overlay, podBridge, f.farPod(), f.pod(), firewall.Accepted)
+			add("another node's pod", "the world", f.overlay, uplink, f.farPod(), f.outside, firewall.Dropped)
+		} else {
+			add("a pod's forged address", "the world", podBridge, uplink, f.pod(), f.outside, firewall.Dropped)
+		}
+		add("outside", "a pod", uplink, podBridge, f.outside, f.pod(), firewall.Dropped)
+		add("LAN", "a pod", uplink, podBridge, f.neighbour, f.pod(), firewall.Dropped)
+		add("outside", "through the node", uplink, uplink, f.outside, f.elsewhere, firewall.Dropped)
+		add("a foreign address", "the world", podBridge, uplink, f.outside, f.elsewhere, firewall.Dropped)
 	}
-	elsewhere4, elsewhere6 := netip.AddrFrom4([4]byte{198, 51, 100, 9}), netip.MustParseAddr("2001:db8:fffe::9")
-	pod6 := netip.MustParseAddr("fd42::10")
-	return []Path{
-		{"FW-06", "pod", "the LAN", through(podBridge, uplink, p.pod(), p.neighbour()), firewall.Accepted},
-		{"FW-06", "pod", "another node's pod", through(podBridge, podOverlay, p.pod(), p.farPod()), firewall.Accepted},
-		{"FW-06", "another node's pod", "a pod", through(podOverlay, podBridge, p.farPod(), p.pod()), firewall.Accepted},
-		{"FW-06", "outside", "a pod", through(uplink, podBridge, outside4(), p.pod()), firewall.Dropped},
-		{"FW-06", "LAN", "a pod", through(uplink, podBridge, p.neighbour(), p.pod()), firewall.Dropped},
-		{"FW-06", "outside", "through the node", through(uplink, uplink, outside4(), elsewhere4), firewall.Dropped},
-		{"FW-06", "another node's pod", "the world", through(podOverlay, uplink, p.farPod(), outside4()), firewall.Dropped},
-		{"FW-06", "a foreign address", "the world", through(podBridge, uplink, outside4(), elsewhere4), firewall.Dropped},
-		{"FW-12", "outside", "a pod", through(uplink, podBridge, outside6(), pod6), firewall.Dropped},
-		{"FW-12", "outside", "through the node", through(uplink, uplink, outside6(), elsewhere6), firewall.Dropped},
-		{"FW-12", "a foreign address", "the world", through(podBridge, uplink, pod6, outside6()), firewall.Dropped},
-	}
+	return out
 }
 
 func (p Policy) forgedPaths() []Path {
 	var out []Path
-	for _, from := range []netip.Addr{p.pod(), p.Cluster.Pods.ServiceCIDR.Masked().Addr().Next()} {
-		packet := p.to(from, "tcp")
-		packet.DstPort = portHTTPS
-		out = append(out, Path{"FW-13", "a forged address", "web", packet, firewall.Dropped})
-		packet.CTState = firewall.CTEstablished
-		out = append(out, Path{"FW-13", "a forged address", "an answer", packet, firewall.Dropped})
+	for _, f := range p.families() {
+		if !f.pods.IsValid() {
+			continue
+		}
+		for _, from := range []netip.Addr{f.pod(), f.services.Addr().Next()} {
+			packet := p.to(from, "tcp")
+			packet.DstPort = portHTTPS
+			out = append(out, Path{"FW-13", "a forged address", "web", packet, firewall.Dropped})
+			packet.CTState = firewall.CTEstablished
+			out = append(out, Path{"FW-13", "a forged address", "an answer", packet, firewall.Dropped})
+		}
 	}
 	return out
 }

@@ -37,9 +37,11 @@ type Policy struct {
 	AllowFrom []netip.Prefix
 	// Keys are the fingerprints of the keys that may open a login.
 	Keys []string
-	// Address is the node's own, Peers are those of the others.
-	Address netip.Addr
-	Peers   []netip.Addr
+	// Address is the node's own, Address6 that of IPv6 if it has one, Peers are
+	// all of the others.
+	Address  netip.Addr
+	Address6 netip.Addr
+	Peers    []netip.Addr
 	// Cluster is nil on a machine without K3s.
 	Cluster *ClusterPolicy
 	// Proxmox is true where the node is a VM that Proxmox runs.
@@ -78,9 +80,12 @@ func NewPolicy(c inventory.Cluster, n inventory.Node, published []netip.Prefix) 
 		Cluster: clusterPolicy(c, n, published), Forwards: forwards(c, n),
 		Proxmox: c.Provider.Proxmox != nil,
 	}
+	if n.Address6 != nil {
+		p.Address6 = *n.Address6
+	}
 	for _, other := range c.Nodes {
 		if other.Address != n.Address {
-			p.Peers = append(p.Peers, other.Address)
+			p.Peers = append(p.Peers, other.Addresses()...)
 		}
 	}
 	if err := p.complete(); err != nil {

@@ -45,6 +45,14 @@ type Network struct {
 	// takes every address for an empty struct, so there is no omitempty.)
 	Gateway netip.Addr   `yaml:"gateway"`
 	DNS     []netip.Addr `yaml:"dns,omitempty"`
+	// IPv6 gives the nodes addresses of that family too.
+	IPv6 *Network6 `yaml:"ipv6,omitempty"`
+}
+
+// Network6 is the LAN's network of IPv6.
+type Network6 struct {
+	CIDR    netip.Prefix `yaml:"cidr"`
+	Gateway netip.Addr   `yaml:"gateway"` // may be left out
 }
 
 // SSH says how the nodes are reached and by whom.
@@ -85,12 +93,22 @@ type Node struct {
 	Name    string     `yaml:"name"`
 	Role    Role       `yaml:"role,omitempty"`
 	Address netip.Addr `yaml:"address"`
-	CPUs    int        `yaml:"cpus,omitempty"`
-	Memory  Size       `yaml:"memory,omitempty"`
-	Disk    Size       `yaml:"disk,omitempty"`
+	// Address6 is its address of IPv6, where network.ipv6 is set.
+	Address6 *netip.Addr `yaml:"address6,omitempty"`
+	CPUs     int         `yaml:"cpus,omitempty"`
+	Memory   Size        `yaml:"memory,omitempty"`
+	Disk     Size        `yaml:"disk,omitempty"`
 	// HostKey is the node's public host key, "ssh-ed25519 AAAA…". It is only
 	// needed for an existing machine; otherwise `k3sedge trust` asks once.
 	HostKey string `yaml:"hostKey,omitempty"`
+}
+
+// Addresses are the node's, that of IPv4 first.
+func (n Node) Addresses() []netip.Addr {
+	if n.Address6 == nil {
+		return []netip.Addr{n.Address}
+	}
+	return []netip.Addr{n.Address, *n.Address6}
 }
 
 // Project is everything the user keeps in files.

@@ -12,7 +12,7 @@ func comments(c Cluster) map[string]string {
 	out := map[string]string{
 		"id":                   "marks the VMs of this cluster; a VM without it is never touched",
 		"provider":             "\nWhere the machines come from: proxmox or existing.",
-		"network":              "\nThe LAN of the nodes.",
+		"network":              "\nThe LAN of the nodes. For IPv6 beside IPv4: ipv6: {cidr: fd00:1::/64}, address6 at each node,\nand k3s.ipv6: {} if pods are to have it too.",
 		"ssh":                  "\nHow the nodes are reached, and by whom.",
 		"ssh.user":             "the admin on the nodes; root and passwords cannot log in",
 		"ssh.identities":       "\nYour private keys. With agent: true, those in your SSH agent are offered too;\npassphrase: cmd:COMMAND opens an encrypted key, otherwise it is asked for.",

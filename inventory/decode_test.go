@@ -121,8 +121,8 @@ func TestUnknownKeyHints(t *testing.T) {
 		"GATEWAY": `did you mean "gateway"?`,
 		"cdir":    `did you mean "cidr"?`,
 		"dsn":     `did you mean "dns"?`,
-		"mtu":     "the keys here are cidr, gateway, dns",
-		"":        "the keys here are cidr, gateway, dns",
+		"mtu":     "the keys here are cidr, gateway, dns, ipv6",
+		"":        "the keys here are cidr, gateway, dns, ipv6",
 	} {
 		f := newFolder(t, "existing.yaml")
 		f.replace("network:", "network:\n  \""+key+"\": 1")

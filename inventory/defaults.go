@@ -46,6 +46,10 @@ func defaultK3s(c *Cluster) {
 	if c.K3s != nil {
 		c.K3s.PodCIDR = or(c.K3s.PodCIDR, netip.MustParsePrefix("10.42.0.0/16"))
 		c.K3s.ServiceCIDR = or(c.K3s.ServiceCIDR, netip.MustParsePrefix("10.43.0.0/16"))
+		if x := c.K3s.IPv6; x != nil {
+			x.PodCIDR = or(x.PodCIDR, netip.MustParsePrefix("fd42:42::/56"))
+			x.ServiceCIDR = or(x.ServiceCIDR, netip.MustParsePrefix("fd42:43::/112"))
+		}
 		if c.Edge == nil {
 			c.Edge = &Edge{}
 		}

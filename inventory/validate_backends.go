@@ -80,12 +80,14 @@ func checkBackend(c Cluster, to netip.AddrPort) *fault {
 		return &fault{specialUse(a), hint}
 	case isLimitOf(c.Network.CIDR, a):
 		return &fault{"a network's or broadcast address", hint}
-	case slices.ContainsFunc(c.Nodes, func(n Node) bool { return n.Address == a }) && slices.Contains(edgePorts(), to.Port()):
+	case slices.ContainsFunc(c.Nodes, func(n Node) bool { return slices.Contains(n.Addresses(), a) }) && slices.Contains(edgePorts(), to.Port()):
 		return &fault{"the edge itself: requests would go round in a circle", "name the server behind it"}
-	case c.K3s != nil && c.K3s.PodCIDR.Contains(a):
-		return &fault{"inside k3s.podCIDR, which is the cluster's own", hint}
-	case c.K3s != nil && c.K3s.ServiceCIDR.Contains(a):
-		return &fault{"inside k3s.serviceCIDR, which is the cluster's own", hint}
+	}
+	for i, network := range c.K3s.Networks() {
+		if network.Contains(a) {
+			key := []string{"podCIDR", "serviceCIDR", "ipv6.podCIDR", "ipv6.serviceCIDR"}[i]
+			return &fault{"inside k3s." + key + ", which is the cluster's own", hint}
+		}
 	}
 	return nil
 }

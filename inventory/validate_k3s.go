@@ -103,6 +103,43 @@ func validateOwnNetworks(c Cluster, f *findings) {
 		f.check(services.Bits() >= minSvcBits && services.Bits() <= maxSvcBits, "k3s.serviceCIDR", "not a size for the services' network", "lengths from /12 to /28 are usable, /16 is usual")
 		f.check(!services.Overlaps(pods), "k3s.serviceCIDR", "overlaps k3s.podCIDR", "give pods and services a network each")
 	}
+	if c.K3s.IPv6 != nil {
+		validateOwnNetworks6(c, f)
+	}
+}
+
+// Limits of Kubernetes: each node gets a /64 of the pods' network, which may be
+// at most 16 bits larger; the services' network has at most 20 bits.
+const (
+	nodePodBits6 = 64
+	minPodBits6  = 48
+	minSvcBits6  = 108
+	maxSvcBits6  = 124
+)
+
+// validateOwnNetworks6 checks those of IPv6, which the nodes' own addresses carry.
+func validateOwnNetworks6(c Cluster, f *findings) {
+	const at = "k3s.ipv6."
+	own := *c.K3s.IPv6
+	f.check(c.Network.IPv6 != nil, "k3s.ipv6", "needs network.ipv6: pods of other nodes are reached by the nodes' own addresses", "write network.ipv6, and address6 at each node")
+	const hint = "choose a private network that nothing else uses, such as fd42:42::/56"
+	lan := netip.Prefix{}
+	if c.Network.IPv6 != nil {
+		lan = c.Network.IPv6.CIDR
+	}
+	for i, p := range []netip.Prefix{own.PodCIDR, own.ServiceCIDR} {
+		path := at + []string{"podCIDR", "serviceCIDR"}[i]
+		if f.check(isNetwork6(p), path, "not an IPv6 network for machines", hint) {
+			f.check(!lan.IsValid() || !p.Overlaps(lan), path, p.String()+" overlaps network.ipv6.cidr", hint)
+		}
+	}
+	pods, services := own.PodCIDR.Bits(), own.ServiceCIDR.Bits()
+	if f.check(pods >= minPodBits6 && pods <= nodePodBits6, at+"podCIDR", "not a size for the pods' network", "lengths from /48 to /64 are usable, /56 is usual") {
+		room := 1 << (nodePodBits6 - pods)
+		f.check(room >= len(c.Nodes), at+"podCIDR", fmt.Sprintf("room for %d nodes, but there are %d", room, len(c.Nodes)), "every node takes a /64 of it; /56 is usual")
+	}
+	f.check(services >= minSvcBits6 && services <= maxSvcBits6, at+"serviceCIDR", "not a size for the services' network", "lengths from /108 to /124 are usable, /112 is usual")
+	f.check(!own.ServiceCIDR.Overlaps(own.PodCIDR), at+"serviceCIDR", "overlaps k3s.ipv6.podCIDR", "give pods and services a network each")
 }
 
 func validateOwnNetwork(c Cluster, f *findings, path string, p netip.Prefix) bool {

@@ -61,6 +61,50 @@ edge: {mode: portforward, rateLimit: 6000/m:1, tunnelRateLimit: off}`)
 	}
 }
 
+// Nodes, pods and services have addresses of IPv6, all or none.
+func TestValidateIPv6(t *testing.T) {
+	t.Parallel()
+	const lan, nodes = "  ipv6: {cidr: 'fd00:1::/64', gateway: 'fe80::1'}\n", "10.0.0.12\n    address6: fd00:1::12"
+	at := func(name, network, first, k3s string, want ...string) edit {
+		pairs := []string{"10.0.0.12", nodes, "10.0.0.11", "10.0.0.11" + first, "k3s:", "k3s: {ipv6: {" + k3s + "}}"}
+		if network != "" {
+			pairs = append(pairs, "ssh:", network+"ssh:")
+		}
+		var out []string
+		for _, w := range want {
+			out = append(out, "k3sedge.yaml:"+w)
+		}
+		return edit{name, pairs, out}
+	}
+	const one = "\n    address6: fd00:1::11"
+	for _, e := range []edit{
+		at("good", lan, one, ""),
+		at("other networks", lan, one, "podCIDR: 'fd99::/48', serviceCIDR: 'fd98::/108'"),
+		at("no LAN", "", one, "", "27: nodes[0].address6: needs network.ipv6", "30: nodes[1].address6: needs network.ipv6",
+			"31: k3s.ipv6: needs network.ipv6: pods of other nodes are reached by the nodes' own addresses"),
+		at("not all", lan, "", "", "26: nodes[0].address6: is missing"),
+		at("twice", lan, "\n    address6: fd00:1::12", "", "31: nodes[1].address6: the same as nodes[0].address6"),
+		at("outside", lan, "\n    address6: fd00:2::11", "", "28: nodes[0].address6: not inside fd00:1::/64"),
+		at("router", lan, "\n    address6: 'fd00:1::'", "", "28: nodes[0].address6: the router's address"),
+		at("LAN of IPv4", "  ipv6: {cidr: 10.0.0.0/24}\n", one, "", "19: network.ipv6.cidr: not an IPv6 network for machines",
+			"28: nodes[0].address6: not inside 10.0.0.0/24", "31: nodes[1].address6: not inside 10.0.0.0/24"),
+		at("no cidr", "  ipv6: {}\n", one, "", "19: network.ipv6.cidr: is missing"),
+		at("gateway elsewhere", "  ipv6: {cidr: 'fd00:1::/64', gateway: 'fd00:2::1'}\n", one, "", "19: network.ipv6.gateway: not inside fd00:1::/64"),
+		at("pods in the LAN", lan, one, "podCIDR: 'fd00:1::/56'", "32: k3s.ipv6.podCIDR: fd00:1::/56 overlaps network.ipv6.cidr"),
+		at("sizes", lan, one, "podCIDR: 'fd99::/40', serviceCIDR: 'fd98::/64'", "32: k3s.ipv6.podCIDR: not a size for the pods' network", "32: k3s.ipv6.serviceCIDR: not a size for the services' network"),
+		at("one node's pods", lan, one, "podCIDR: 'fd99::/64'", "32: k3s.ipv6.podCIDR: room for 1 nodes, but there are 2"),
+		at("services in the pods", lan, one, "serviceCIDR: 'fd42:42::/112'", "32: k3s.ipv6.serviceCIDR: overlaps k3s.ipv6.podCIDR"),
+		at("IPv4", lan, one, "podCIDR: 10.42.0.0/16", "32: k3s.ipv6.podCIDR: not an IPv6 network for machines", "32: k3s.ipv6.podCIDR: not a size for the pods' network"),
+	} {
+		e.run(t, "proxmox.yaml")
+	}
+	f := newFolder(t, "existing.yaml")
+	f.replace("ssh:", "  ipv6: {cidr: 'fd00:1::/64'}\nssh:", "10.0.0.11", "10.0.0.11\n    address6: fd00:1::11", "k3s:", "k3s: {ipv6: {}}")
+	f.write("services/git.yaml", testdata(t, "service.yaml")+"  - '[fd42:42::9]:80'\n  - '[fd42:43::9]:80'\n  - '[fd00:1::11]:443'\n", 0o644)
+	f.expect("services/git.yaml:7: to[1]: inside k3s.ipv6.podCIDR, which is the cluster's own", "services/git.yaml:8: to[2]: inside k3s.ipv6.serviceCIDR, which is the cluster's own",
+		"services/git.yaml:9: to[3]: the edge itself: requests would go round in a circle")
+}
+
 func TestValidateK3s(t *testing.T) {
 	t.Parallel()
 	const k, version = "k3s:", "k3sedge.yaml:29: k3s.version: "

@@ -16,6 +16,9 @@ func validateNetwork(c Cluster, f *findings) {
 	if n.Gateway.IsValid() {
 		validateMember(f, "network.gateway", n.Gateway, n.CIDR)
 	}
+	if n.IPv6 != nil {
+		validateNetwork6(*n.IPv6, f)
+	}
 	for i, dns := range n.DNS {
 		f.check(isUnicast(dns) || dns == n.Gateway, indexPath("network.dns", i), "not the address of a server", "name a DNS server that the nodes can reach")
 	}
@@ -30,6 +33,22 @@ func validateCIDR(cidr netip.Prefix, f *findings) {
 		return
 	}
 	f.check(cidr.Bits() >= 8 && cidr.Bits() <= 30, path, "not the size of a LAN", "lengths from /8 to /30 are usable")
+}
+
+func validateNetwork6(n Network6, f *findings) {
+	const path = "network.ipv6.cidr"
+	if !f.require(n.CIDR.IsValid(), path, "name the LAN's network, such as fd00:1::/64") {
+		return
+	}
+	f.check(isNetwork6(n.CIDR) && n.CIDR.Bits() <= 126, path, "not an IPv6 network for machines", "name the LAN's own, such as fd00:1::/64")
+	f.check(!n.Gateway.IsValid() || n.CIDR.Contains(n.Gateway) || n.Gateway.IsLinkLocalUnicast(), "network.ipv6.gateway", "not inside "+n.CIDR.String(),
+		"name the router's address there, or its link-local one")
+}
+
+// isNetwork6 reports whether machines can have addresses of p.
+func isNetwork6(p netip.Prefix) bool {
+	a := p.Addr()
+	return a.Is6() && isUnicast(a) && !a.IsLinkLocalUnicast() && p == p.Masked() && p.Bits() >= 8
 }
 
 // validateMember checks an address that a machine in cidr has.

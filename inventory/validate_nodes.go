@@ -27,6 +27,10 @@ func validateNodes(c Cluster, f *findings) {
 			validateAddress(c, f, path+".address", i)
 			addresses.check(f, path+".address", n.Address.String())
 		}
+		validateAddress6(c, f, path+".address6", i)
+		if n.Address6 != nil {
+			addresses.check(f, path+".address6", n.Address6.String())
+		}
 		f.check(n.Role == Server || n.Role == Agent, path+".role", "not a role", "write server or agent")
 		if n.Role == Server {
 			servers++
@@ -51,6 +55,20 @@ func validateAddress(c Cluster, f *findings, path string, i int) {
 	if validateMember(f, path, a, c.Network.CIDR) {
 		f.check(a != c.Network.Gateway, path, "the gateway's address", "give the node one of its own")
 	}
+}
+
+// validateAddress6 checks that all nodes have such an address, or none.
+func validateAddress6(c Cluster, f *findings, path string, i int) {
+	a, lan := c.Nodes[i].Address6, c.Network.IPv6
+	if lan == nil {
+		f.check(a == nil, path, "needs network.ipv6", "write network.ipv6 with the LAN's cidr, or take address6 out")
+		return
+	}
+	if !lan.CIDR.IsValid() || !f.require(a != nil, path, "give each node an address of "+lan.CIDR.String()) {
+		return
+	}
+	f.check(lan.CIDR.Contains(*a) && isUnicast(*a), path, "not inside "+lan.CIDR.String(), "choose an address of it")
+	f.check(*a != lan.CIDR.Addr() && *a != lan.Gateway, path, "the router's address", "give the node one of its own")
 }
 
 // validateMachine checks the size of a VM that is to be made.

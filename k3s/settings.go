@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -61,7 +62,7 @@ func (v *view) settings(ctx context.Context) (settings, error) {
 		return settings{}, now.failed("interfaces", "network interfaces of "+v.node.Name)
 	}
 	s := settings{
-		NodeName: v.node.Name, NodeIP: v.node.Address.String(),
+		NodeName: v.node.Name, NodeIP: joined(v.node.Addresses()),
 		FlannelIface:          now.Interfaces[v.node.Address.String()],
 		ProtectKernelDefaults: true, KubeletArgs: kubeletArgs(),
 	}
@@ -87,8 +88,12 @@ func (v *view) settings(ctx context.Context) (settings, error) {
 
 func (s *settings) forServer(v *view) {
 	k := v.Cluster.K3s
-	s.TLSSANs = append([]string{s.NodeIP}, k.TLSSANs...)
-	s.ClusterCIDR, s.ServiceCIDR = k.PodCIDR.String(), k.ServiceCIDR.String()
+	s.TLSSANs = append(strings.Split(s.NodeIP, ","), k.TLSSANs...)
+	pods, services := []netip.Prefix{k.PodCIDR}, []netip.Prefix{k.ServiceCIDR}
+	if k.IPv6 != nil {
+		pods, services = append(pods, k.IPv6.PodCIDR), append(services, k.IPv6.ServiceCIDR)
+	}
+	s.ClusterCIDR, s.ServiceCIDR = joined(pods), joined(services)
 	s.Disable = []string{"servicelb"} // Traefik has the ports itself, on the host's network
 	s.SecretsEncryption, s.KubeconfigMode = true, "0600"
 	s.APIServerArgs = []string{
@@ -101,6 +106,15 @@ func (s *settings) forServer(v *view) {
 		"service-account-extend-token-expiration=false", // a pod's token ends with its hour, not with its year
 	}
 	s.ControllerManagerArgs = []string{"terminated-pod-gc-threshold=100"}
+}
+
+// joined is how K3s takes one value for each family: that of IPv4 first.
+func joined[T fmt.Stringer](both []T) string {
+	var out []string
+	for _, one := range both {
+		out = append(out, one.String())
+	}
+	return strings.Join(out, ",")
 }
 
 func kubeletArgs() []string {
@@ -160,8 +174,30 @@ func writeConfig(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
+	if err := h.keepsNetworks(ctx, f); err != nil {
+		return err
+	}
 	return h.place(ctx, f)
 }
+
+// keepsNetworks refuses other networks of pods and services than those that a
+// server was made with: every object in the cluster has an address of them.
+func (h *hands) keepsNetworks(ctx context.Context, want machine.File) error {
+	now, err := h.seen(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range settingsDiffer(now.Files[configPath].Content, want.Content) {
+		if (c.ID == "cluster-cidr" || c.ID == "service-cidr") && c.Have != notSet && c.Want != notSet {
+			return machine.WithHint(fmt.Errorf("%s was made with %s %s, which cannot become %s", h.node.Name, c.ID, c.Have, c.Want),
+				"give k3s.podCIDR, serviceCIDR and ipv6 their former values; other networks need `k3sedge down` and a new cluster")
+		}
+	}
+	return nil
+}
+
+// notSet is how a setting without a value is shown.
+const notSet = "not set"
 
 // settingsDiffer tells the keys in which two files differ. A token is told as
 // being there or not.
@@ -194,7 +230,7 @@ func settingsDiffer(have, want []byte) []converge.Change {
 func shown(key string, value any) string {
 	switch {
 	case value == nil || value == "":
-		return "not set"
+		return notSet
 	case slices.Contains(openKeys(), key):
 		return fmt.Sprint(value)
 	}

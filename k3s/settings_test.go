@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,6 +49,43 @@ func TestFilesAsWritten(t *testing.T) {
 			if _, there := files[manifestsDir+"/traefik-config.yaml"]; !there {
 				t.Errorf("%s has no manifest", name)
 			}
+		}
+	})
+}
+
+// With IPv6 each value is one for each family.
+func TestFilesForBothFamilies(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		address := netip.MustParseAddr("fd00:1::11")
+		w.c.Cluster.Nodes[0].Address6 = &address
+		w.c.Cluster.K3s.IPv6 = &inventory.K3sNetworks6{PodCIDR: netip.MustParsePrefix("fd42:42::/56"), ServiceCIDR: netip.MustParsePrefix("fd42:43::/112")}
+		w.mustUp()
+		config := w.hosts["edge-1"].State().Files[configPath].Content
+		for _, want := range []string{
+			"node-ip: 10.77.0.11,fd00:1::11", "cluster-cidr: 10.42.0.0/16,fd42:42::/56", "service-cidr: 10.43.0.0/16,fd42:43::/112",
+			"tls-san:\n  - 10.77.0.11\n  - fd00:1::11\n",
+		} {
+			if !bytes.Contains(config, []byte(want)) {
+				t.Errorf("%q is not in\n%s", want, config)
+			}
+		}
+	})
+}
+
+// The networks of pods and services are those that the cluster was made with.
+func TestNetworksAreKept(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t, inventory.Agent)
+		w.mustUp()
+		before := w.hosts["edge-1"].State().Files[configPath].Content
+		w.c.Cluster.K3s.IPv6 = &inventory.K3sNetworks6{PodCIDR: netip.MustParsePrefix("fd42:42::/56"), ServiceCIDR: netip.MustParsePrefix("fd42:43::/112")}
+		_, err := w.up()
+		if err == nil || !strings.Contains(err.Error(), "cluster-cidr 10.42.0.0/16, which cannot become 10.42.0.0/16,fd42:42::/56") || !strings.Contains(hintOf(err), "k3s.podCIDR") {
+			t.Errorf("got %v (%s)", err, hintOf(err))
+		}
+		if after := w.hosts["edge-1"].State().Files[configPath].Content; !bytes.Equal(after, before) {
+			t.Errorf("written all the same:\n%s", after)
 		}
 	})
 }

@@ -132,12 +132,19 @@ func networkFor(net inventory.Network, n inventory.Node) networkConfig {
 	if net.Gateway.Is6() {
 		everywhere = "::/0"
 	}
-	return networkConfig{Version: 2, Ethernets: map[string]ethernet{"lan": {
+	lan := ethernet{
 		Match:       nameMatch{"e*"},
 		Addresses:   []string{netip.PrefixFrom(n.Address, net.CIDR.Bits()).String()},
 		Routes:      []route{{To: everywhere, Via: net.Gateway.String()}},
 		Nameservers: nameservers{net.DNS},
-	}}}
+	}
+	if six := net.IPv6; six != nil && n.Address6 != nil {
+		lan.Addresses = append(lan.Addresses, netip.PrefixFrom(*n.Address6, six.CIDR.Bits()).String())
+		if six.Gateway.IsValid() {
+			lan.Routes = append(lan.Routes, route{To: "::/0", Via: six.Gateway.String()})
+		}
+	}
+	return networkConfig{Version: 2, Ethernets: map[string]ethernet{"lan": lan}}
 }
 
 // errNoKeys is a seed that would lock everybody out.

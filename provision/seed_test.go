@@ -31,10 +31,13 @@ func TestSeedDocuments(t *testing.T) {
 	key := machine.HostKey{Public: "ssh-ed25519 AAAApublic", PrivatePEM: "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n-----END OPENSSH PRIVATE KEY-----\n"}
 	six := c
 	six.Network = inventory.Network{CIDR: netip.MustParsePrefix("fd00:1::/64"), Gateway: netip.MustParseAddr("fd00:1::1"), DNS: []netip.Addr{netip.MustParseAddr("fd00:1::1")}}
+	both, address6 := c, netip.MustParseAddr("fd00:1::11")
+	both.Network.IPv6 = &inventory.Network6{CIDR: netip.MustParsePrefix("fd00:1::/64"), Gateway: netip.MustParseAddr("fe80::1")}
 	for name, doc := range map[string]any{
-		"user-data":       userDataFor(c, n, key),
-		"network-config":  networkFor(c.Network, n),
-		"network-config6": networkFor(six.Network, inventory.Node{Address: netip.MustParseAddr("fd00:1::11")}),
+		"network-config-both": networkFor(both.Network, inventory.Node{Address: n.Address, Address6: &address6}),
+		"user-data":           userDataFor(c, n, key),
+		"network-config":      networkFor(c.Network, n),
+		"network-config6":     networkFor(six.Network, inventory.Node{Address: netip.MustParseAddr("fd00:1::11")}),
 	} {
 		got, err := yaml.Marshal(doc)
 		if err != nil {

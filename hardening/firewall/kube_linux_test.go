@@ -82,11 +82,17 @@ const (
 func TestTableOfTheFacts(t *testing.T) {
 	needIptables(t)
 	t.Parallel()
-	ours, err := Render(Policy{
+	policy := Policy{
 		SSHPort: 22, AdminSources: prefixes("10.9.0.0/24", "fd09::/64"),
 		Pods: &Pods{PodCIDR: prefixes("10.42.0.0/16")[0], ServiceCIDR: prefixes("10.43.0.0/16")[0]},
 		Open: []Port{{"tcp", 443, Anyone()}, {"tcp", 80, Anyone()}, {"tcp", 10250, prefixes("10.9.0.12/32")}, {"udp", 8472, prefixes("10.9.0.12/32")}},
-	})
+	}
+	single, err := Render(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy.Pods.PodCIDR6, policy.Pods.ServiceCIDR6 = prefixes("fd42::/56")[0], prefixes("fd43::/112")[0]
+	ours, err := Render(policy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +101,9 @@ func TestTableOfTheFacts(t *testing.T) {
 		{"none", "", "oooooooo ooo", "oooooooo ooo"},
 		{"input drop", inputDrop, "ooxoxooo ooo", "ooxoxooo ooo"},
 		{"input and forward drop", forwardDrop, "ooxxxxxo xxx", "ooxxxxxo xxx"},
-		// The inventory has no IPv6 network for pods, so none may come from there either.
-		{"ours", ours, "ooxxooxo xxx", "ooxxxxxo xxx"},
+		{"ours", ours, "ooxxooxo xxx", "ooxxooxo xxx"},
+		// Where pods have no addresses of IPv6, what comes from one is forged.
+		{"ours for IPv4", single, "ooxxooxo xxx", "ooxxxxxo xxx"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			n := newK3sNode(t)

@@ -25,9 +25,25 @@ type Policy struct {
 }
 
 // Pods are the networks inside a K3s cluster. Pods come in by the interfaces
-// that K3s names cni0 (this node's own) and flannel.1 (the other nodes'); the
-// same addresses on any other interface are forged.
-type Pods struct{ PodCIDR, ServiceCIDR netip.Prefix }
+// that K3s names cni0 (this node's own) and flannel.1 (the other nodes',
+// flannel-v6.1 for IPv6); the same addresses on any other interface are forged.
+type Pods struct {
+	PodCIDR, ServiceCIDR netip.Prefix
+	// Those of IPv6 are both set, or neither is: pods have IPv4 only then.
+	PodCIDR6, ServiceCIDR6 netip.Prefix
+}
+
+// Dual reports whether pods have addresses of both families.
+func (p Pods) Dual() bool { return p.PodCIDR6.IsValid() }
+
+// All are the networks of both families.
+func (p Pods) All() []netip.Prefix {
+	out := []netip.Prefix{p.PodCIDR, p.ServiceCIDR}
+	if p.Dual() {
+		out = append(out, p.PodCIDR6, p.ServiceCIDR6)
+	}
+	return out
+}
 
 // Port is one open port.
 type Port struct {
@@ -75,10 +91,20 @@ func (p *Pods) problems() []error {
 	if p == nil {
 		return nil
 	}
+	problems := checkFamily(4, p.PodCIDR, p.ServiceCIDR)
+	if p.PodCIDR6.IsValid() || p.ServiceCIDR6.IsValid() {
+		problems = append(problems, checkFamily(6, p.PodCIDR6, p.ServiceCIDR6)...)
+	}
+	return problems
+}
+
+// checkFamily checks the two networks of IPv4 or of IPv6.
+func checkFamily(family int, pods, services netip.Prefix) []error {
 	var problems []error
-	for name, network := range map[string]netip.Prefix{"pod": p.PodCIDR, "service": p.ServiceCIDR} {
-		if !network.IsValid() || !network.Addr().Is4() || network.Bits() == 0 || network.Masked() != network {
-			problems = append(problems, fmt.Errorf("%s network %q is not one of IPv4", name, network))
+	for i, network := range []netip.Prefix{pods, services} {
+		right := network.IsValid() && network.Addr().Is4() == (family == 4) && !network.Addr().Is4In6()
+		if !right || network.Bits() == 0 || network.Masked() != network {
+			problems = append(problems, fmt.Errorf("%s network %q is not one of IPv%d", []string{"pod", "service"}[i], network, family))
 		}
 	}
 	return problems

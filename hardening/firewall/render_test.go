@@ -88,13 +88,19 @@ func TestRenderDoesNotDependOnOrder(t *testing.T) {
 func TestRenderRefuses(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Policy){
-		"ssh port is 0":                      func(p *Policy) { p.SSHPort = 0 },
-		"nobody could log in":                func(p *Policy) { p.AdminSources = nil },
-		"open[0]: port is 0":                 func(p *Policy) { p.Open[0].Port = 0 },
-		`protocol "sctp" is neither`:         func(p *Policy) { p.Open[1].Proto = "sctp" },
-		"no source may reach udp port 8472":  func(p *Policy) { p.Open[2].Sources = nil },
-		"a source is no network":             func(p *Policy) { p.AdminSources = []netip.Prefix{{}} },
-		"write it as an IPv4 network":        func(p *Policy) { p.Open[0].Sources = prefixes("::ffff:10.0.0.0/104") },
+		"ssh port is 0":                     func(p *Policy) { p.SSHPort = 0 },
+		"nobody could log in":               func(p *Policy) { p.AdminSources = nil },
+		"open[0]: port is 0":                func(p *Policy) { p.Open[0].Port = 0 },
+		`protocol "sctp" is neither`:        func(p *Policy) { p.Open[1].Proto = "sctp" },
+		"no source may reach udp port 8472": func(p *Policy) { p.Open[2].Sources = nil },
+		"a source is no network":            func(p *Policy) { p.AdminSources = []netip.Prefix{{}} },
+		"write it as an IPv4 network":       func(p *Policy) { p.Open[0].Sources = prefixes("::ffff:10.0.0.0/104") },
+		`pod network "10.42.0.0/16" is not one of IPv6`: func(p *Policy) {
+			p.Pods = &Pods{prefixes("10.42.0.0/16")[0], prefixes("10.43.0.0/16")[0], prefixes("10.42.0.0/16")[0], prefixes("fd43::/112")[0]}
+		},
+		`service network "invalid Prefix" is not one of IPv6`: func(p *Policy) {
+			p.Pods = &Pods{PodCIDR: prefixes("10.42.0.0/16")[0], ServiceCIDR: prefixes("10.43.0.0/16")[0], PodCIDR6: prefixes("fd42::/56")[0]}
+		},
 		"protocol \"tcp\\ndrop\" is neither": func(p *Policy) { p.Open[0].Proto = "tcp\ndrop" },
 	} {
 		policy := referencePolicy()
