@@ -155,6 +155,12 @@ func (s *Server) faultFor(method, path string) *Fault {
 	return nil
 }
 
+// standing says whether a state of things holds for a name; the caller holds
+// the mutex.
+func (s *Server) standing(k Kind, name string) bool {
+	return slices.ContainsFunc(s.faults, func(f *Fault) bool { return f.Kind == k && f.path.MatchString(name) })
+}
+
 func (f *Fault) is(k Kind) bool { return f != nil && f.Kind == k }
 
 func (f *Fault) wait(ctx context.Context) error {

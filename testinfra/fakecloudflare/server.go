@@ -48,8 +48,8 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// ServeAPI answers HTTPS on a plain listener until the context ends.
-func (s *Server) ServeAPI(ctx context.Context, l net.Listener) error {
+// ServeHTTPS answers HTTPS on a plain listener until the context ends.
+func (s *Server) ServeHTTPS(ctx context.Context, l net.Listener) error {
 	cert, err := s.opts.CA.Pair(APIHost, "localhost", "127.0.0.1", "::1", s.opts.Address.String())
 	if err != nil {
 		return err

@@ -19,6 +19,8 @@ type Running struct {
 	*Server
 	// URL is the API's base, https://127.0.0.1:PORT/client/v4.
 	URL string
+	// DNS is the name server's address, UDP and TCP.
+	DNS string
 }
 
 // Start serves a stand-in for a test. All options have a default: zone
@@ -29,18 +31,38 @@ func Start(t TB, o Options) *Running {
 	if err != nil {
 		t.Fatalf("start fakecloudflare: %v", err)
 	}
-	api, err := net.Listen("tcp", "127.0.0.1:0")
+	web, streams := listen(t), listen(t)
+	packets, err := net.ListenPacket("udp", streams.Addr().String())
+	for tries := 0; err != nil && tries < 20; tries++ { // somebody has that port
+		_ = streams.Close()
+		streams = listen(t)
+		packets, err = net.ListenPacket("udp", streams.Addr().String())
+	}
 	if err != nil {
 		t.Fatalf("start fakecloudflare: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.ServeAPI(ctx, api) }()
+	done := make(chan error, 2)
+	go func() { done <- s.ServeHTTPS(ctx, web) }()
+	go func() { done <- s.ServeDNS(ctx, packets, streams) }()
 	t.Cleanup(func() {
 		cancel()
-		<-done
+		for range cap(done) {
+			if err := <-done; err != nil {
+				t.Fatalf("fakecloudflare: %v", err)
+			}
+		}
 	})
-	return &Running{Server: s, URL: "https://" + api.Addr().String() + apiRoot}
+	return &Running{Server: s, URL: "https://" + web.Addr().String() + apiRoot, DNS: streams.Addr().String()}
+}
+
+func listen(t TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("start fakecloudflare: %v", err)
+	}
+	return l
 }
 
 // CA is the authority that signs what the API and the edge show, in PEM.
