@@ -94,7 +94,7 @@ func phaseOf(k object.Kind) int {
 	switch k.Name {
 	case "Namespace":
 		return 0
-	case "Ingress":
+	case "Ingress", "IngressRouteTCP":
 		return 2
 	}
 	return 1

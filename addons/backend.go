@@ -87,12 +87,12 @@ func (w wanted) service() object.Object {
 	if groups, err := w.groups(); err == nil && len(groups) > 0 {
 		port = groups[0].port
 	}
-	if w.Scheme == inventory.SchemeHTTPS {
+	if w.opens() {
 		m.Annotations = map[string]string{
 			annotations + "service.serversscheme":    "https",
 			annotations + "service.serverstransport": reference(NamespaceOf(w.Name), transportName),
 		}
-	} else if port == 443 {
+	} else if port == 443 && !w.Passthrough {
 		port = 80 // Traefik speaks TLS to a Service's port 443, whatever the slices say
 	}
 	return object.Service{Meta: m, Spec: object.ServiceSpec{
@@ -101,9 +101,12 @@ func (w wanted) service() object.Object {
 	}}
 }
 
+// opens reports whether Traefik itself speaks TLS with the servers.
+func (w wanted) opens() bool { return w.Scheme == inventory.SchemeHTTPS && !w.Passthrough }
+
 // transport says how the servers' certificates are judged.
 func (w wanted) transport() []object.Object {
-	if w.Scheme != inventory.SchemeHTTPS {
+	if !w.opens() {
 		return nil
 	}
 	spec := object.ServersTransportSpec{ServerName: serverName(w.Service), ForwardingTimeouts: object.ForwardingTimeouts{DialTimeout: dialTimeout}}

@@ -42,6 +42,11 @@ func testService(changes ...func(*inventory.Service)) inventory.Service {
 	return s
 }
 
+// passthrough hands the service over unopened, as a file that says so does.
+func passthrough(s *inventory.Service) {
+	s.Passthrough, s.Scheme, s.Preset, s.To = true, inventory.SchemeHTTPS, "", []string{"10.0.0.30:443"}
+}
+
 // named is a service of another name and host.
 func named(name string, changes ...func(*inventory.Service)) inventory.Service {
 	return testService(append([]func(*inventory.Service){func(s *inventory.Service) { s.Name, s.Host = name, name+".example.org" }}, changes...)...)

@@ -23,7 +23,7 @@ func missed() []object.Kind {
 		{Group: "apps", Version: "v1", Name: "DaemonSet", Plural: "daemonsets"},
 		{Group: "batch", Version: "v1", Name: "CronJob", Plural: "cronjobs"},
 		{Group: "batch", Version: "v1", Name: "Job", Plural: "jobs"},
-		object.Ingress{}.Kind(), object.Middleware{}.Kind(), ingressRoute(), ingressRouteTCP(), httpRoute(),
+		object.Ingress{}.Kind(), object.Middleware{}.Kind(), object.MiddlewareTCP{}.Kind(), ingressRoute(), object.IngressRouteTCP{}.Kind(), httpRoute(),
 	}
 }
 

@@ -12,9 +12,9 @@ var (
 	argument = regexp.MustCompile("`[^`]*`|\"(?:[^\"\\\\]|\\\\.)*\"")
 )
 
-// parseMatch reads the hosts out of a rule of Traefik's. A rule that is bound
-// to a part of the paths has none, unless it also has alternatives, which are
-// not told apart here.
+// parseMatch reads the hosts out of a rule of Traefik's. A rule with
+// alternatives is never taken for one that is bound to some paths: they are not
+// told apart here.
 func parseMatch(rule string) route {
 	var out route
 	narrow := false
@@ -36,8 +36,6 @@ func parseMatch(rule string) route {
 		}
 		out.tcp = out.tcp || strings.HasPrefix(m[2], "HostSNI")
 	}
-	if narrow && !strings.Contains(rule, "||") {
-		return route{}
-	}
+	out.part = narrow && !strings.Contains(rule, "||")
 	return out
 }

@@ -45,21 +45,18 @@ func Objects(c inventory.Cluster, s inventory.Service, secrets Secrets) ([]objec
 	if err != nil {
 		return nil, fmt.Errorf("service %s: %w", s.Name, err)
 	}
-	middlewares, err := w.middlewares()
-	if err != nil {
-		return nil, fmt.Errorf("service %s: %w", s.Name, err)
+	routes := w.handedOver()
+	if !s.Passthrough {
+		if routes, err = w.routed(); err != nil {
+			return nil, fmt.Errorf("service %s: %w", s.Name, err)
+		}
 	}
 	out := []object.Object{object.Namespace{Meta: object.Meta{Name: NamespaceOf(s.Name), Labels: labelsOf(s.Name)}}}
 	out = append(out, object.NetworkPolicy{Meta: w.meta(closedName), Spec: closed()})
 	out = append(out, w.transport()...)
 	out = append(out, w.service())
 	out = append(out, backends...)
-	out = append(out, middlewares.objects...)
-	out = append(out, w.ingress(middlewares.lan))
-	if w.tunnelled() {
-		out = append(out, w.tunnelIngress(middlewares.tunnel))
-	}
-	return out, nil
+	return append(out, routes...), nil
 }
 
 // tunnelled reports whether the service is reached through the tunnel too. A

@@ -36,6 +36,7 @@ func variants() map[string]variant {
 			s.Scheme, s.To = inventory.SchemeHTTPS, []string{"10.0.0.20:8006"}
 			s.TLS = &inventory.BackendTLS{CA: "file:ca.pem", ServerName: "pve.lan"}
 		}), Secrets{CA: []byte("PEM")}},
+		"passthrough": {inventory.EdgePortForward, testService(passthrough), Secrets{}},
 		"insecure": {inventory.EdgeLAN, testService(func(s *inventory.Service) {
 			s.Scheme, s.TLS = inventory.SchemeHTTPS, &inventory.BackendTLS{Insecure: true}
 		}), Secrets{}},

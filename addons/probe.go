@@ -21,6 +21,7 @@ type Severity string
 // The severities.
 const (
 	Fine    Severity = "fine"
+	Note    Severity = "note"    // as it is to be, and worth to be known
 	Warning Severity = "warning" // it works, maybe otherwise than expected
 	Fault   Severity = "fault"   // requests by this node would fail
 	Unknown Severity = "unknown" // the node could not be asked
@@ -96,6 +97,10 @@ func probeRequest(s inventory.Service) (look.Request, error) {
 		return look.Request{}, err
 	}
 	var r look.Request
+	if s.Passthrough {
+		r.Dials = PassthroughDials(s)
+		return r, nil
+	}
 	for _, server := range s.To {
 		d := look.Dial{Address: server, HTTP: true, Host: s.SomeHost(), Path: "/", Millis: int(probeTime.Milliseconds())}
 		if s.Scheme == inventory.SchemeHTTPS {
@@ -109,12 +114,17 @@ func probeRequest(s inventory.Service) (look.Request, error) {
 // verdicts judge one answer. The first is about the way from this node; more
 // follow about the server itself, unless they were told already.
 func verdicts(s inventory.Service, r ProbeResult, told map[string]bool) []ProbeResult {
-	r.Severity, r.Text, r.Hint = judgeOutcome(s, r)
+	if s.Passthrough {
+		r.Severity, r.Text, r.Hint = judgeHandshake(r)
+	}
+	if r.Text == "" {
+		r.Severity, r.Text, r.Hint = judgeOutcome(s, r)
+	}
 	out := []ProbeResult{r}
 	for _, n := range notes(s, r) {
 		if key := r.Server + " " + n.text; !told[key] {
 			told[key] = true
-			out = append(out, ProbeResult{Node: r.Node, Server: r.Server, Severity: Warning, Text: n.text, Hint: n.hint, Answer: r.Answer})
+			out = append(out, ProbeResult{Node: r.Node, Server: r.Server, Severity: n.severity, Text: n.text, Hint: n.hint, Answer: r.Answer})
 		}
 	}
 	return out

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
@@ -51,11 +50,17 @@ func certificateHint(s inventory.Service, a look.DialAnswer) string {
 	return who + "name its authority by --ca (tls.ca) and a name in it by --server-name (tls.serverName), or say --insecure-backend to take any"
 }
 
-type note struct{ text, hint string }
+type note struct {
+	text, hint string
+	severity   Severity
+}
 
 // notes are about a server that has answered.
 func notes(s inventory.Service, r ProbeResult) []note {
 	a := r.Answer
+	if s.Passthrough {
+		return certificateNotes(s, a.Cert)
+	}
 	var out []note
 	if a.Outcome == look.Answered {
 		out = append(out, statusNote(s, a.Status)...)
@@ -68,9 +73,9 @@ func notes(s inventory.Service, r ProbeResult) []note {
 func statusNote(s inventory.Service, status int) []note {
 	switch {
 	case status == http.StatusBadRequest || status == http.StatusMisdirectedRequest:
-		return []note{{fmt.Sprintf("answers %d to the host name %s", status, s.Host), "does the application have to be told that name first?"}}
+		return []note{{fmt.Sprintf("answers %d to the host name %s", status, s.Host), "does the application have to be told that name first?", Warning}}
 	case status >= http.StatusInternalServerError:
-		return []note{{fmt.Sprintf("answers, but with %d", status), "look into the log of the service"}}
+		return []note{{fmt.Sprintf("answers, but with %d", status), "look into the log of the service", Warning}}
 	}
 	return nil
 }
@@ -85,9 +90,9 @@ func redirectNote(s inventory.Service, r ProbeResult) []note {
 	switch {
 	case s.Scheme == inventory.SchemeHTTP && to.Scheme == "https" && strings.EqualFold(to.Host, s.Host) && (to.Path == "" || to.Path == "/"):
 		return []note{{"redirects http to " + to.String() + ", where it is asked by http again: browsers would go round in a circle",
-			"have the application trust the header X-Forwarded-Proto, or switch its own redirect off"}}
+			"have the application trust the header X-Forwarded-Proto, or switch its own redirect off", Warning}}
 	case to.Hostname() == server:
-		return []note{{"sends visitors to its inner address, " + to.String(), "set the address of the application to https://" + s.Host}}
+		return []note{{"sends visitors to its inner address, " + to.String(), "set the address of the application to https://" + s.Host, Warning}}
 	}
 	return nil
 }
@@ -96,18 +101,13 @@ func policyNote(s inventory.Service, own string) []note {
 	if own == "" || headersOf(s).ContentSecurityPolicy == "" {
 		return nil
 	}
-	return []note{{"has a Content-Security-Policy of its own, which the edge replaces: " + own, "headers.csp: off keeps it"}}
+	return []note{{"has a Content-Security-Policy of its own, which the edge replaces: " + own, "headers.csp: off keeps it", Warning}}
 }
 
-// expiryNote warns early enough for a person to act.
+// expiryNote is about a certificate that Traefik will judge.
 func expiryNote(s inventory.Service, a look.DialAnswer) []note {
-	const early = 14 * 24 * time.Hour
 	if a.Cert == nil || a.Outcome != look.Answered || s.Scheme != inventory.SchemeHTTPS || s.TLS != nil && s.TLS.Insecure {
 		return nil
 	}
-	end, err := time.Parse(time.RFC3339, a.Cert.NotAfter)
-	if err != nil || time.Until(end) > early {
-		return nil
-	}
-	return []note{{"shows a certificate that ends at " + a.Cert.NotAfter, "after that every request would fail; have it renewed"}}
+	return endNote(a.Cert, "after that every request would fail; have it renewed")
 }

@@ -17,7 +17,7 @@ var (
 
 // refuse finds what would be applied and then work otherwise than it says.
 func (w wanted) refuse() error {
-	judged := w.Scheme == inventory.SchemeHTTPS && (w.TLS == nil || !w.TLS.Insecure)
+	judged := w.opens() && (w.TLS == nil || !w.TLS.Insecure)
 	switch {
 	case len(w.Allow) > 0 && w.Expose == inventory.ExposePublic:
 		return machine.WithHint(errAllowPublic, "write expose: lan, or take allow out and let Cloudflare decide who may come")

@@ -19,6 +19,9 @@ type route struct {
 	entries []string
 	// tcp goes before all others: what is in the connection is not looked at.
 	tcp bool
+	// part is a route for some of a host's paths only. Its rule is longer than
+	// ours and wins, always in the same way.
+	part bool
 }
 
 // routes of one object. What cannot be read is an error: a route that is not
@@ -67,8 +70,8 @@ func ingressRoutes(it item) ([]route, error) {
 	var out []route
 	for _, r := range o.Spec.Rules {
 		for _, p := range r.HTTP.Paths {
-			if whole(p.Path) && r.Host != "" {
-				out = append(out, route{hosts: []string{r.Host}, entries: entries})
+			if r.Host != "" {
+				out = append(out, route{hosts: []string{r.Host}, entries: entries, part: !whole(p.Path)})
 			}
 		}
 	}
@@ -87,16 +90,15 @@ func gatewayRoutes(it item) ([]route, error) {
 	if err := json.Unmarshal(it.raw, &o); err != nil {
 		return nil, err
 	}
+	out := route{hosts: o.Spec.Hostnames, deep: true, part: true}
 	for _, r := range o.Spec.Rules {
 		all := len(r.Matches) == 0
 		for _, m := range r.Matches {
 			all = all || whole(m.Path.Value)
 		}
-		if all {
-			return []route{{hosts: o.Spec.Hostnames, deep: true}}, nil
-		}
+		out.part = out.part && !all
 	}
-	return nil, nil
+	return []route{out}, nil
 }
 
 func traefikRoutes(it item) ([]route, error) {
@@ -120,8 +122,7 @@ func traefikRoutes(it item) ([]route, error) {
 	return out, nil
 }
 
-// whole reports whether a path stands for all of a host. The rule of any other
-// is longer than ours and wins, always in the same way.
+// whole reports whether a path stands for all of a host.
 func whole(path string) bool { return path == "" || path == "/" }
 
 func list(s string) []string {

@@ -51,7 +51,7 @@ func (v *view) judge(ctx context.Context, wants []want, seen *snapshot) error {
 // too, for as long as it is not this run that takes it away.
 func (v *view) otherRoutes(seen *snapshot) ([]route, error) {
 	var out []route
-	for _, kind := range []object.Kind{object.Ingress{}.Kind(), ingressRoute(), ingressRouteTCP(), httpRoute()} {
+	for _, kind := range []object.Kind{object.Ingress{}.Kind(), ingressRoute(), object.IngressRouteTCP{}.Kind(), httpRoute()} {
 		for _, it := range seen.items[kind.Name] {
 			owner := it.meta.Labels[object.ForService]
 			inFolder := slices.ContainsFunc(v.cfg.Services, func(s inventory.Service) bool { return s.Name == owner })
@@ -69,20 +69,26 @@ func (v *view) otherRoutes(seen *snapshot) ([]route, error) {
 }
 
 // conflicts finds who else answers for the service's host. Traefik takes one
-// of two equal rules, another one after each change, and says nothing.
+// of two equal rules, another one after each change, and says nothing. What is
+// handed over unopened would take the place of any route for HTTP.
 func (v *view) conflicts(s inventory.Service, taken []route) error {
 	entries := []string{entryLAN}
 	if (wanted{Service: s, edge: *v.edge()}).tunnelled() {
 		entries = append(entries, entryTunnel)
 	}
 	var errs []error
+	told := map[string]bool{}
 	for _, r := range taken {
-		if !r.on(entries) || !r.takes(s.Host) {
+		if told[r.where] || r.part && !s.Passthrough || !r.on(entries) || !r.takes(s.Host) {
 			continue
 		}
+		told[r.where] = true
 		why := "Traefik would send requests to either"
-		if r.tcp {
+		switch {
+		case r.tcp && !s.Passthrough:
 			why = "which goes before every route for HTTP"
+		case !r.tcp && s.Passthrough:
+			why = "which passthrough would go before, so that nobody came to it any more"
 		}
 		errs = append(errs, broken(s.Name, "choose another host, or delete the other route; if it is an older one of k3sedge, k3sedge up takes it away",
 			"host %s is already served by %s, %s", s.Host, r.where, why))

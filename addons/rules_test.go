@@ -54,7 +54,7 @@ func refers(m string) inventory.Service {
 func TestRules(t *testing.T) {
 	t.Parallel()
 	const answered = "service git: host git.example.org is already served by "
-	git, wild := testService(), testService(func(s *inventory.Service) { s.Host = "*.example.org" })
+	git, through, wild := testService(), testService(passthrough), testService(func(s *inventory.Service) { s.Host = "*.example.org" })
 	for name, tc := range map[string]struct {
 		service inventory.Service
 		there   map[string]any
@@ -81,9 +81,20 @@ func TestRules(t *testing.T) {
 		"route by pattern":       {git, otherRoute("IngressRoute", "HostRegexp(`^g.+[.]example[.]org$`)"), answered},
 		"pattern over wildcard":  {wild, otherRoute("IngressRoute", "HostRegexp(`^.+[.]example[.]org$`)"), "is already served by"},
 		"passthrough":            {git, otherRoute("IngressRouteTCP", "HostSNI(`git.example.org`)", "websecure"), "which goes before every route for HTTP"},
-		"gateway":                {git, gateway("git.example.org", map[string]any{}), answered + "HTTPRoute default/old"},
-		"gateway's wildcard":     {testService(func(s *inventory.Service) { s.Host = "a.b.example.org" }), gateway("*.example.org", map[string]any{}), "is already served by"},
-		"gateway's path":         {git, gateway("git.example.org", map[string]any{"matches": []any{map[string]any{"path": map[string]any{"value": "/api"}}}}), ""},
+
+		"passthrough of an ingress":  {through, otherIngress("git.example.org", "/"), answered + "Ingress default/old, which passthrough would go before"},
+		"passthrough of a path":      {through, otherIngress("git.example.org", "/api"), "passthrough would go before"},
+		"passthrough of a wildcard":  {through, otherIngress("*.example.org", "/"), "passthrough would go before"},
+		"passthrough on the tunnel":  {through, otherIngress("git.example.org", "/", annotations+"router.entrypoints", "tunnel"), ""},
+		"passthrough of a route":     {through, otherRoute("IngressRoute", "Host(`git.example.org`) && PathPrefix(`/api`)"), "passthrough would go before"},
+		"passthrough of a gateway":   {through, gateway("git.example.org", map[string]any{"matches": []any{map[string]any{"path": map[string]any{"value": "/api"}}}}), "passthrough would go before"},
+		"two passthroughs":           {through, otherRoute("IngressRouteTCP", "HostSNI(`git.example.org`)"), "Traefik would send requests to either"},
+		"passthrough of another":     {through, otherRoute("IngressRouteTCP", "HostSNI(`wiki.example.org`)"), ""},
+		"passthrough beside all TCP": {through, otherRoute("IngressRouteTCP", "HostSNI(`*`)"), ""},
+
+		"gateway":            {git, gateway("git.example.org", map[string]any{}), answered + "HTTPRoute default/old"},
+		"gateway's wildcard": {testService(func(s *inventory.Service) { s.Host = "a.b.example.org" }), gateway("*.example.org", map[string]any{}), "is already served by"},
+		"gateway's path":     {git, gateway("git.example.org", map[string]any{"matches": []any{map[string]any{"path": map[string]any{"value": "/api"}}}}), ""},
 
 		"joined name":         {git, middleware("edge", "git-headers"), "does not tell the Middlewares edge-git/headers and edge/git-headers apart"},
 		"joined with a dot":   {git, middleware("edge", "git.headers"), "apart"},

@@ -29,10 +29,6 @@ func ingressRoute() object.Kind {
 	return object.Kind{Group: "traefik.io", Version: "v1alpha1", Name: "IngressRoute", Plural: "ingressroutes"}
 }
 
-func ingressRouteTCP() object.Kind {
-	return object.Kind{Group: "traefik.io", Version: "v1alpha1", Name: "IngressRouteTCP", Plural: "ingressroutetcps"}
-}
-
 func httpRoute() object.Kind {
 	return object.Kind{Group: "gateway.networking.k8s.io", Version: "v1", Name: "HTTPRoute", Plural: "httproutes"}
 }
@@ -47,11 +43,12 @@ func sources() []source {
 		{kind: object.NetworkPolicy{}.Kind(), ours: true},
 		{kind: object.EndpointSlice{}.Kind()},
 		{kind: object.Middleware{}.Kind()},
+		{kind: object.MiddlewareTCP{}.Kind(), ours: true},
 		{kind: object.TLSOption{}.Kind()},
 		{kind: object.ServersTransport{}.Kind(), ours: true},
 		{kind: object.Ingress{}.Kind()},
 		{kind: ingressRoute(), optional: true},
-		{kind: ingressRouteTCP(), optional: true},
+		{kind: object.IngressRouteTCP{}.Kind()},
 		{kind: httpRoute(), optional: true},
 	}
 }

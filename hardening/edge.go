@@ -157,7 +157,7 @@ func routeTo(f *facts.Facts, s EdgeService) *facts.Route {
 // noService is the verdict where nothing is behind the edge yet.
 func noService(p Policy) Verdict {
 	why := "no service yet: nothing is behind the edge"
-	if n := len(p.Cluster.Edge.Services); n > 0 {
+	if n := len(p.opened()); n > 0 {
 		why = fmt.Sprintf("no service yet: `k3sedge up` brings the %d of the folder", n)
 	}
 	return Verdict{Status: NotApplicable, Evidence: []string{why}}
@@ -165,7 +165,7 @@ func noService(p Policy) Verdict {
 
 // looked says how many of the services the verdict is about.
 func looked(p Policy, here []EdgeService) string {
-	all := len(p.Cluster.Edge.Services)
+	all := len(p.opened())
 	if len(here) == all {
 		return fmt.Sprintf("%d services looked at", all)
 	}

@@ -226,6 +226,10 @@ func TestWhatIsTried(t *testing.T) {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
+	through := p.WithServices([]inventory.Service{{Name: "argo", Host: "argo.example.org", Passthrough: true}})
+	if got := sorted(through.edgeDials()); slices.ContainsFunc(got, func(name string) bool { return strings.HasSuffix(name, "argo.example.org") }) {
+		t.Errorf("what is the servers' own is asked for: %q", got)
+	}
 	if r := p.request(); len(r.Wire) != 0 {
 		t.Errorf("the agent is asked for %d dials where the cluster is not looked at", len(r.Wire))
 	}

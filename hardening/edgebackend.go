@@ -36,7 +36,7 @@ func (p Policy) strictServers() []EdgeService {
 	if p.Profile != Strict || p.Cluster == nil {
 		return nil
 	}
-	all := p.Cluster.Edge.Services
+	all := p.opened()
 	return append([]EdgeService{}, all[:min(len(all), mostHosts*len(p.nodes()))]...)
 }
 

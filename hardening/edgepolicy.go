@@ -28,6 +28,8 @@ type EdgeService struct {
 	To  []string
 	// HSTS is how long browsers shall insist on TLS; 0 where the file wants none.
 	HSTS time.Duration
+	// Passthrough leaves TLS and all that is inside of it to the servers.
+	Passthrough bool
 }
 
 // WithServices adds what is behind the edge to the policy of a node.
@@ -38,7 +40,7 @@ func (p Policy) WithServices(services []inventory.Service) Policy {
 	c := *p.Cluster
 	c.Edge.Services = nil
 	for _, s := range services {
-		c.Edge.Services = append(c.Edge.Services, EdgeService{Name: s.Name, Host: s.Host, Ask: s.SomeHost(), To: s.To, HSTS: hstsOf(s)})
+		c.Edge.Services = append(c.Edge.Services, EdgeService{Name: s.Name, Host: s.Host, Ask: s.SomeHost(), To: s.To, HSTS: hstsOf(s), Passthrough: s.Passthrough})
 	}
 	slices.SortFunc(c.Edge.Services, func(a, b EdgeService) int { return strings.Compare(a.Host, b.Host) })
 	p.Cluster = &c
@@ -85,10 +87,16 @@ func (p Policy) nodes() []netip.Addr {
 	return out
 }
 
+// opened are the services that the edge speaks for. What the others say is
+// their servers' own.
+func (p Policy) opened() []EdgeService {
+	return slices.DeleteFunc(slices.Clone(p.Cluster.Edge.Services), func(s EdgeService) bool { return s.Passthrough })
+}
+
 // asked are the services that this node asks for. Where there are more, the
 // nodes share them out.
 func (p Policy) asked() []EdgeService {
-	all := p.Cluster.Edge.Services
+	all := p.opened()
 	if len(all) <= mostHosts {
 		return all
 	}

@@ -3,8 +3,15 @@
 package e2e
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -62,7 +69,7 @@ func whoMayCome(t *testing.T, e *edge) {
 const insideKeys = "K3SEDGE_E2E_KEYS"
 
 // TestServeTLSInsideTheLAN is no test: it is a server with a certificate that
-// no public authority knows, for the name example.com.
+// no public authority knows, for the names example.com and argocd.lab.test.
 func TestServeTLSInsideTheLAN(t *testing.T) {
 	dir := os.Getenv(insideKeys)
 	if dir == "" {
@@ -76,8 +83,10 @@ func TestServeTLSInsideTheLAN(t *testing.T) {
 	defer s.Close()
 	s.Listener.Close()
 	s.Listener = listener
+	own := selfSigned(t, "example.com", "argocd.lab.test")
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
 	s.StartTLS()
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]})
 	if err := os.WriteFile(filepath.Join(dir, "backend-ca.new"), authority, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -87,9 +96,27 @@ func TestServeTLSInsideTheLAN(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until whoever started it has ended
 }
 
+func selfSigned(t *testing.T, names ...string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "a server's own"}, DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 1, 0), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
 // serveTLS runs that server until the subtest ends.
 func (e *edge) serveTLS() {
 	e.t.Helper()
+	_ = os.Remove(e.key("backend-ca.pem")) // of an earlier one, whose certificate was another
 	cmd, _, _ := e.command(os.Args[0], "-test.run=^TestServeTLSInsideTheLAN$")
 	cmd.Env = append(cmd.Env, insideKeys+"="+e.keys)
 	stdin, err := cmd.StdinPipe()

@@ -230,6 +230,7 @@ func (e *edge) made(selector string) []string {
 	for _, path := range []string{
 		"/api/v1/namespaces", "/api/v1/services", "/api/v1/secrets", "/apis/discovery.k8s.io/v1/endpointslices", "/apis/networking.k8s.io/v1/ingresses", "/apis/networking.k8s.io/v1/networkpolicies",
 		"/apis/traefik.io/v1alpha1/middlewares", "/apis/traefik.io/v1alpha1/serverstransports", "/apis/traefik.io/v1alpha1/tlsoptions",
+		"/apis/traefik.io/v1alpha1/ingressroutetcps", "/apis/traefik.io/v1alpha1/middlewaretcps",
 	} {
 		for _, o := range e.list(path + "?labelSelector=" + selector) {
 			m := o.Metadata

@@ -52,6 +52,7 @@ func TestEdge(t *testing.T) {
 		{"a host that is taken", takenHost},
 		{"who may come", whoMayCome},
 		{"servers that speak TLS", backendTLS},
+		{"servers that end TLS themselves", passthrough},
 		{"removed", removed},
 		{"the edge is judged", edgeJudged},
 		{"firewall", edgeFirewall},

@@ -46,6 +46,7 @@ Nothing is written before every check has passed.`,
 		},
 	}, "NAME", `k3sedge add-service git --host git.example.org --to 10.0.0.20:3000
 k3sedge add-service pve --host pve.example.org --to 10.0.0.2:8006 --scheme https --ca pve-root-ca.pem
+k3sedge add-service argocd --host argocd.example.org --to 10.0.0.30:443 --passthrough
 k3sedge add-service wiki --host wiki.example.org --to 10.0.0.30:80 --expose public --dry-run`)
 }
 
@@ -174,6 +175,8 @@ func (st *site) askServers(ctx context.Context, service inventory.Service, force
 		text := fmt.Errorf("%s from %s: %s", r.Server, r.Node, r.Text)
 		switch {
 		case r.Severity == addons.Fine:
+		case r.Severity == addons.Note:
+			fmt.Fprintf(st.streams.Err, "note: %s\n", text)
 		case r.Severity == addons.Fault && !force:
 			faults = append(faults, machine.WithHint(text, "%s (--force adds the service all the same)", r.Hint))
 		default:

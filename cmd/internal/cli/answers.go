@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
+	"github.com/k3sedge/k3sedge/addons"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -32,9 +32,15 @@ func (st *site) answers(service inventory.Service, forced bool) converge.Stage {
 
 func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inventory.Service, forced bool) error {
 	ask := look.Request{Dials: []look.Dial{{
-		Address: net.JoinHostPort(n.Address.String(), "443"), TLS: true, AnyCert: true, ServerName: asked(service.Host),
-		HTTP: true, Host: asked(service.Host), Path: "/", Millis: 5000,
+		Address: net.JoinHostPort(n.Address.String(), "443"), TLS: true, AnyCert: true, ServerName: service.SomeHost(),
+		HTTP: !service.Passthrough, Host: service.SomeHost(), Path: "/", Millis: 5000,
 	}}}
+	served, advice := served, adviceFor
+	if service.Passthrough {
+		ask.Dials = append(ask.Dials, addons.PassthroughDials(service)...)
+		served, advice = handedOver, passthroughAdvice
+		forced = forced || shutOut(service, n.Address)
+	}
 	var last look.DialAnswer
 	wait := converge.Wait{What: "https://" + service.Host + " at " + n.Name, Every: 50 * time.Millisecond, Limit: answerTime}
 	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
@@ -43,27 +49,20 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inven
 			return false, "", err
 		}
 		last = answer.Dials[0]
-		return served(last, forced), told(last), nil
+		return served(answer.Dials, forced), told(last), nil
 	})
 	if last.Outcome == "" {
 		return err // the node itself did not answer
 	}
-	return machine.WithHint(err, "%s", adviceFor(last, service))
-}
-
-// asked is a host that a wildcard stands for.
-func asked(host string) string {
-	if name, wildcard := strings.CutPrefix(host, "*."); wildcard {
-		return "k3sedge-probe." + name
-	}
-	return host
+	return machine.WithHint(err, "%s", advice(last, service))
 }
 
 // served reports whether the answer came through the service's route. Traefik
 // says 404 where it has none and 502 to 504 where no server answers; what an
 // application says with these codes looks the same and is waited for in vain.
 // A forced service is served as soon as it has a route.
-func served(a look.DialAnswer, forced bool) bool {
+func served(answers []look.DialAnswer, forced bool) bool {
+	a := answers[0]
 	switch a.Status {
 	case http.StatusNotFound:
 		// Traefik's own has none of the headers that our routes set.
@@ -77,6 +76,9 @@ func served(a look.DialAnswer, forced bool) bool {
 func told(a look.DialAnswer) string {
 	if a.Status != 0 {
 		return fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+	}
+	if a.Cert != nil && a.Outcome == look.Answered {
+		return "shows the certificate of " + a.Cert.Subject
 	}
 	return string(a.Outcome)
 }

@@ -30,19 +30,44 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 		"nobody was asked": {look.DialAnswer{}, false, false, "", ""},
 	} {
 		advice := adviceFor(tc.answer, inventory.Service{Name: "git"})
-		usual, forced := served(tc.answer, false), served(tc.answer, true)
+		usual, forced := served([]look.DialAnswer{tc.answer}, false), served([]look.DialAnswer{tc.answer}, true)
 		if usual != tc.usual || forced != tc.forced || told(tc.answer) != tc.told || !strings.Contains(advice, tc.advice) {
 			t.Errorf("%s: served %v, forced %v, %q, %q", name, usual, forced, told(tc.answer), advice)
 		}
 	}
 }
 
-func TestTheHostThatIsAsked(t *testing.T) {
+func TestWhatCountsAsHandedOver(t *testing.T) {
 	t.Parallel()
-	for host, want := range map[string]string{"git.example.org": "git.example.org", "*.example.org": "k3sedge-probe.example.org"} {
-		if got := asked(host); got != want {
-			t.Errorf("%s: %s, want %s", host, got, want)
+	cert := func(sum string) *look.Cert { return &look.Cert{SHA256: sum, Subject: "CN=" + sum, Issuer: "CN=ca"} }
+	servers := []look.DialAnswer{{Outcome: look.Answered, Cert: cert("first")}, {Outcome: look.Answered, Cert: cert("second")}}
+	for name, tc := range map[string]struct {
+		edge          look.DialAnswer
+		usual, forced bool
+		told, advice  string
+	}{
+		"the first's":        {look.DialAnswer{Outcome: look.Answered, Cert: cert("first")}, true, true, "shows the certificate of CN=first", ""},
+		"the second's":       {look.DialAnswer{Outcome: look.Answered, Cert: cert("second")}, true, true, "shows the certificate of CN=second", ""},
+		"the edge's own":     {look.DialAnswer{Outcome: look.Answered, Cert: cert("edge")}, false, false, "shows the certificate of CN=edge", "certificate of CN=edge by CN=ca, which none of the servers shows"},
+		"no route":           {look.DialAnswer{Outcome: look.Broken, Alert: "tls: unrecognized name"}, false, false, "broken", "127.0.0.1:8080/api/tcp/routers"},
+		"no server":          {look.DialAnswer{Outcome: look.Broken}, false, true, "broken", "does not answer Traefik"},
+		"a server far away":  {look.DialAnswer{Outcome: look.TimedOut}, false, true, "timed out", "does not answer Traefik"},
+		"no Traefik":         {look.DialAnswer{Outcome: look.Refused}, false, false, "refused", "k3sedge status"},
+		"no way to the node": {look.DialAnswer{Outcome: look.Unreachable}, false, false, "unreachable", "k3sedge status"},
+	} {
+		answers := append([]look.DialAnswer{tc.edge}, servers...)
+		usual, forced := handedOver(answers, false), handedOver(answers, true)
+		advice := passthroughAdvice(tc.edge, inventory.Service{Host: "git.example.org"})
+		if usual != tc.usual || forced != tc.forced || told(tc.edge) != tc.told || !strings.Contains(advice, tc.advice) {
+			t.Errorf("%s: served %v, forced %v, %q, %q", name, usual, forced, told(tc.edge), advice)
 		}
+	}
+	s := inventory.Service{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}
+	if shutOut(inventory.Service{}, netip.MustParseAddr("10.0.0.11")) || shutOut(s, netip.MustParseAddr("10.0.0.11")) || !shutOut(s, netip.MustParseAddr("10.0.1.11")) {
+		t.Error("a node in allow is shut out, or one beside it is not")
+	}
+	if handedOver([]look.DialAnswer{{Outcome: look.Answered}, {Outcome: look.Answered}}, false) {
+		t.Error("two answers without certificates are the same")
 	}
 }
 

@@ -222,8 +222,16 @@ func (n nodeAnswers) answer(r look.Request) look.Answer {
 		found, ok := n.Dials[d.Address]
 		if !ok {
 			found = look.DialAnswer{Outcome: look.Answered, Status: http.StatusOK}
+			if d.TLS && !d.HTTP {
+				found = look.DialAnswer{Outcome: look.Answered, TLS: "TLS 1.3", Cert: ownCert(d.ServerName)}
+			}
 		}
 		a.Dials = append(a.Dials, found)
 	}
 	return a
+}
+
+// ownCert is what the one server of a host shows, asked past the edge or not.
+func ownCert(host string) *look.Cert {
+	return &look.Cert{SHA256: "of " + host, Subject: "CN=" + host, Issuer: "CN=home", Names: []string{host}, NotAfter: "2099-01-01T00:00:00Z"}
 }

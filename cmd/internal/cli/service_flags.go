@@ -16,6 +16,7 @@ func serviceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "to", Usage: "`ADDRESS:PORT` of a server; several take turns"},
 		choiceFlag("expose", "`WHO` may reach it", string(inventory.ExposeLAN), string(inventory.ExposePublic)),
 		choiceFlag("scheme", "what the servers `SPEAK`", string(inventory.SchemeHTTP), string(inventory.SchemeHTTPS)),
+		switchFlag("passthrough", "hand connections over unopened, chosen by the name that clients ask for: the servers end TLS themselves"),
 		&cli.StringFlag{Name: "ca", Usage: "`FILE` with the authority of the servers' certificates, for --scheme https"},
 		&cli.StringFlag{Name: "server-name", Usage: "`NAME` in the servers' certificates, if it is not that of --host"},
 		switchFlag("insecure-backend", "take any certificate from the servers"),
@@ -40,7 +41,7 @@ func serviceFlags() []cli.Flag {
 func serviceOf(c *cli.Context, name string) (inventory.Service, error) {
 	s := inventory.Service{
 		APIVersion: inventory.APIVersion, Kind: "Service", Name: name,
-		Host: c.String("host"), To: c.StringSlice("to"), RateLimit: inventory.RateLimit(c.String("rate-limit")),
+		Host: c.String("host"), To: c.StringSlice("to"), Passthrough: c.Bool("passthrough"), RateLimit: inventory.RateLimit(c.String("rate-limit")),
 		Middlewares: c.StringSlice("middleware"), Headers: headersOf(c), TLS: backendTLSOf(c),
 	}
 	if c.IsSet("expose") {

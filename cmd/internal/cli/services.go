@@ -40,12 +40,14 @@ type serviceLine struct {
 	To     []string `json:"to"`
 	Expose string   `json:"expose"`
 	Preset string   `json:"preset"`
+	// Passthrough leaves TLS to the servers.
+	Passthrough bool `json:"passthrough,omitempty"`
 }
 
 func listed(services []inventory.Service) []serviceLine {
 	out := []serviceLine{}
 	for _, v := range services {
-		out = append(out, serviceLine{v.Name, v.Host, v.To, string(v.Expose), string(v.Preset)})
+		out = append(out, serviceLine{v.Name, v.Host, v.To, string(v.Expose), string(v.Preset), v.Passthrough})
 	}
 	return out
 }
@@ -58,6 +60,9 @@ func printServices(s Streams, services []inventory.Service) error {
 	t := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tHOST\tTO\tEXPOSE\tPRESET")
 	for _, v := range listed(services) {
+		if v.Passthrough {
+			v.Preset = "(passthrough)"
+		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", v.Name, v.Host, strings.Join(v.To, ","), v.Expose, v.Preset)
 	}
 	return t.Flush()

@@ -59,6 +59,7 @@ type DialAnswer struct {
 
 // Cert is a server's certificate.
 type Cert struct {
+	SHA256    string   `json:"sha256,omitempty"` // of all of it, which nothing else has
 	Subject   string   `json:"subject"`
 	Issuer    string   `json:"issuer"`
 	Names     []string `json:"names"` // DNS names and addresses

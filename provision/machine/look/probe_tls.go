@@ -2,6 +2,7 @@ package look
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -94,6 +95,7 @@ func certOf(chain []*x509.Certificate) *Cert {
 		names = append(names, ip.String())
 	}
 	out := &Cert{
+		SHA256:  fmt.Sprintf("%x", sha256.Sum256(c.Raw)),
 		Subject: printable(c.Subject.String()), Issuer: printable(c.Issuer.String()), Names: names,
 		NotBefore: c.NotBefore.UTC().Format(time.RFC3339), NotAfter: c.NotAfter.UTC().Format(time.RFC3339),
 	}

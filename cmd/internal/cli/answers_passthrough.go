@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/machine/look"
+)
+
+// handedOver reports whether what the edge shows, the first answer, is the
+// certificate of one of the servers, who were asked at the same moment past the
+// edge. One of the edge's own has come by another route. Where no server
+// answers, Traefik hangs up without the word by which it refuses a host that
+// it does not know.
+func handedOver(answers []look.DialAnswer, forced bool) bool {
+	edge := answers[0]
+	for _, server := range answers[1:] {
+		if edge.Cert != nil && server.Cert != nil && edge.Cert.SHA256 == server.Cert.SHA256 {
+			return true
+		}
+	}
+	silent := edge.Outcome == look.Broken || edge.Outcome == look.TimedOut
+	return forced && silent && edge.Alert == ""
+}
+
+// shutOut reports whether a node may not come itself: the edge hangs up then,
+// as it does where no server answers.
+func shutOut(service inventory.Service, node netip.Addr) bool {
+	return len(service.Allow) > 0 && !slices.ContainsFunc(service.Allow, func(p netip.Prefix) bool { return p.Contains(node) })
+}
+
+// passthroughAdvice is what the last answer points to.
+func passthroughAdvice(a look.DialAnswer, service inventory.Service) string {
+	switch {
+	case a.Cert != nil:
+		return fmt.Sprintf("the edge shows the certificate of %s by %s, which none of the servers shows: does another route have the host %s?", a.Cert.Subject, a.Cert.Issuer, service.Host)
+	case a.Alert != "":
+		return "Traefik does not know the host: its reason stands at 127.0.0.1:8080/api/tcp/routers on the node"
+	case a.Outcome == look.Refused, a.Outcome == look.Unreachable:
+		return "k3sedge status says whether Traefik runs on this node"
+	}
+	return "the server does not answer Traefik; `k3sedge add-service` without --force asks it from each node"
+}
