@@ -29,6 +29,18 @@ func comments(c Cluster) map[string]string {
 		"hardening":            "\nWhat is demanded of the nodes; k3sedge harden controls lists it. What need not hold for a while\nhas a reason, an owner and a last day, and stands in every report:\nwaivers:\n  - {id: SSH-13, node: \"*\", reason: tunnels for the backup, owner: ops, expires: 2027-01-31}",
 		"hardening.profile":    "baseline, or strict for what costs something in daily work too",
 	}
+	if c.Edge != nil && c.Edge.Cloudflare != nil {
+		for path, text := range map[string]string{
+			"cloudflare":          "\nWhere names are kept. The token needs Zone:Read and DNS:Edit for the zones, and\nfor a tunnel Cloudflare Tunnel:Edit for the account.",
+			"cloudflare.zones":    "records are made in these only; hosts of services lie in them",
+			"certificates":        "\nWho signs for the services. staging tries everything with certificates that nobody trusts.",
+			"certificates.issuer": "production or staging (Let's Encrypt), acme with a directory, origin with portforward",
+		} {
+			out["edge."+path] = text
+		}
+	} else {
+		out["edge"] += "\nFor names and certificates of services: cloudflare: {token: env:K3SEDGE_CF_TOKEN, zones: [example.org]}\nand certificates: {}."
+	}
 	if c.Provider.Existing != nil {
 		out["provider.existing"] = "Debian machines that are already there, with ssh.user and sudo; their addresses are below"
 		return out

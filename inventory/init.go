@@ -30,6 +30,9 @@ type InitOptions struct {
 	MachinesOnly bool     // leaves out K3s and the edge
 	K3sVersion   string   // "" leaves it to the version of k3sedge
 	Edge         EdgeMode // "" for lan
+	// Zones at Cloudflare, in which services get names and certificates; with
+	// none both are the user's.
+	Zones []string
 }
 
 // InitProxmox is what `k3sedge init` knows of a Proxmox host.
@@ -117,6 +120,9 @@ func (o InitOptions) cluster() Cluster {
 	}
 	if !o.MachinesOnly {
 		c.K3s, c.Edge = &K3s{Version: o.K3sVersion}, &Edge{Mode: o.Edge}
+		if len(o.Zones) > 0 {
+			c.Edge.Cloudflare, c.Edge.Certificates = &Cloudflare{Token: "env:K3SEDGE_CF_TOKEN", Zones: o.Zones}, &Certificates{}
+		}
 	}
 	for i, a := range o.Addresses {
 		c.Nodes = append(c.Nodes, Node{Name: fmt.Sprintf("%s-%d", c.Name, i+1), Address: a})

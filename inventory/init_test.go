@@ -82,11 +82,18 @@ func leftOut(provider, path string) bool {
 
 func TestInitOfTheEdge(t *testing.T) {
 	t.Parallel()
-	for _, o := range []InitOptions{{Edge: EdgeTunnel}, {MachinesOnly: true}} {
+	for _, o := range []InitOptions{{Edge: EdgeTunnel}, {Edge: EdgeTunnel, Zones: []string{"example.org"}}, {MachinesOnly: true}} {
 		c := o.cluster()
 		Default(&c)
 		if o.MachinesOnly && (c.K3s != nil || c.Edge != nil) || !o.MachinesOnly && (c.K3s == nil || c.Edge.Mode != EdgeTunnel) {
 			t.Errorf("%+v: %+v, %+v", o, c.K3s, c.Edge)
+		}
+		data, err := Init(InitOptions{Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.11")}, Edge: o.Edge, Zones: o.Zones, MachinesOnly: o.MachinesOnly})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked := strings.Contains(string(data), "# Who signs for the services."); asked != (len(o.Zones) > 0) {
+			t.Errorf("%+v: certificates %t in\n%s", o, asked, data)
 		}
 	}
 }

@@ -45,6 +45,7 @@ What is written has K3s with Traefik on all nodes; --machines-only leaves that o
 			&cli.StringFlag{Name: "gateway", Usage: "the LAN's gateway `ADDRESS` (default: the network's first address)"},
 			&cli.StringSliceFlag{Name: "address", Usage: "`ADDRESS` of a node, the server first; repeat it (default: the network's 11th and 12th)"},
 			choiceFlag("edge", "the `WAY` in from the internet", string(inventory.EdgeLAN), string(inventory.EdgePortForward), string(inventory.EdgeTunnel)),
+			&cli.StringSliceFlag{Name: "zone", Usage: "your `DOMAIN` at Cloudflare, for records and certificates of services; may be repeated"},
 			switchFlag("machines-only", "hardened machines without K3s"),
 			&cli.StringFlag{Name: "user", Usage: "the admin `USER` on the nodes (default: k3sedge)"},
 			&cli.StringFlag{Name: "identity", Usage: "`FILE` of your private SSH key, its .pub beside it (default: the first of ~/.ssh/id_ed25519, id_ecdsa, id_rsa)"},
@@ -57,13 +58,15 @@ What is written has K3s with Traefik on all nodes; --machines-only leaves that o
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			if c.IsSet("edge") && c.Bool("machines-only") {
-				return usagef("leave one of them out", "--machines-only has no edge, which --edge is for")
+			for _, flag := range []string{"edge", "zone"} {
+				if c.IsSet(flag) && c.Bool("machines-only") {
+					return usagef("leave one of them out", "--machines-only has no edge, which --%s is for", flag)
+				}
 			}
 			return runInit(c.Context, s, initFlags(c))
 		},
 	}, "", `k3sedge init --proxmox https://pve.lan:8006 --cidr 10.0.0.0/24
-k3sedge init --proxmox https://pve.lan:8006 --edge tunnel
+k3sedge init --proxmox https://pve.lan:8006 --edge tunnel --zone example.org
 k3sedge init --existing --address 10.0.0.11 --address 10.0.0.12`)
 }
 
@@ -73,7 +76,7 @@ func initFlags(c *cli.Context) initOptions {
 		identity: c.String("identity"), cidr: c.String("cidr"), gateway: c.String("gateway"), addresses: c.StringSlice("address"),
 		write: inventory.InitOptions{
 			Name: c.String("name"), User: c.String("user"), MachinesOnly: c.Bool("machines-only"),
-			K3sVersion: release.Default(), Edge: inventory.EdgeMode(c.String("edge")),
+			K3sVersion: release.Default(), Edge: inventory.EdgeMode(c.String("edge")), Zones: c.StringSlice("zone"),
 		},
 		pve: inventory.InitProxmox{
 			Endpoint: c.String("proxmox"), Node: c.String("pve-node"), TokenID: c.String("token-id"),
