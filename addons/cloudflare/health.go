@@ -1,0 +1,105 @@
+package cloudflare
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Health is how the tunnel stands, as Cloudflare sees it.
+type Health struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	// Status is inactive (never connected), degraded, healthy or down; absent
+	// where there is no such tunnel.
+	Status     string          `json:"status"`
+	Version    int             `json:"version"` // of its rules
+	Connectors []ConnectorInfo `json:"connectors"`
+}
+
+// ConnectorInfo is one cloudflared that serves the tunnel.
+type ConnectorInfo struct {
+	ID      string    `json:"id"`
+	Version string    `json:"version"` // of cloudflared
+	Since   time.Time `json:"since"`
+	Origin  string    `json:"origin"` // the address that Cloudflare sees
+	Places  []string  `json:"places"` // Cloudflare's, one for each connection
+	// Rules is the version of the rules that it goes by.
+	Rules int `json:"rules"`
+}
+
+// Good reports whether requests come through.
+func (h Health) Good() bool { return h.Status == "healthy" }
+
+// Hint says what to look at where it is not good.
+func (h Health) Hint() string {
+	switch {
+	case h.Good():
+		return ""
+	case h.Status == absent:
+		return "k3sedge up makes the tunnel"
+	case h.Status == "degraded":
+		return "some connections are missing; the nodes need to reach Cloudflare on port 7844, TCP and UDP"
+	}
+	return "no cloudflared is connected: k3sedge up brings it, and the nodes need to reach Cloudflare on port 7844, TCP or UDP"
+}
+
+// Health asks how the tunnel stands. In another mode than tunnel there is none.
+func (r *Run) Health(ctx context.Context) (*Health, error) {
+	v := r.view
+	if v.cfg.off() || !v.cfg.Cluster.Edge.OverCloudflare() {
+		return nil, nil
+	}
+	out := &Health{Name: v.cfg.Cluster.Edge.Tunnel.Name, Status: absent}
+	account, err := v.account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if out.ID, err = v.tunnelID(ctx); err != nil || out.ID == "" {
+		return out, err
+	}
+	var t tunnel
+	_, err = v.api.Read(ctx, tunnels(account, "/"+out.ID), &t)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the tunnel %s: %w", out.Name, err)
+	}
+	out.Status = t.Status
+	if v.cfg.remote() {
+		set, err := v.theRules(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.Version = set.Version
+	}
+	out.Connectors, err = connectors(ctx, v.api, account, out.ID)
+	return out, err
+}
+
+func connectors(ctx context.Context, r Reader, account, id string) ([]ConnectorInfo, error) {
+	var found []struct {
+		ID      string    `json:"id"`
+		Version string    `json:"version"`
+		RunAt   time.Time `json:"run_at"`
+		Rules   int       `json:"config_version"`
+		Conns   []struct {
+			Colo   string `json:"colo_name"`
+			Origin string `json:"origin_ip"`
+		} `json:"conns"`
+	}
+	if _, err := r.Read(ctx, tunnels(account, "/"+id+"/connections"), &found); err != nil {
+		return nil, fmt.Errorf("ask who serves the tunnel: %w", err)
+	}
+	var out []ConnectorInfo
+	for _, f := range found {
+		c := ConnectorInfo{ID: f.ID, Version: f.Version, Since: f.RunAt, Rules: f.Rules}
+		for _, conn := range f.Conns {
+			c.Places, c.Origin = append(c.Places, conn.Colo), conn.Origin
+		}
+		slices.Sort(c.Places)
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b ConnectorInfo) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
+}

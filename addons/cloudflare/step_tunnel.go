@@ -1,0 +1,103 @@
+package cloudflare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/provision/machine"
+)
+
+// checkToken reads a little of everything that later steps need, and names each
+// permission that is missing for it. It changes nothing: what may only be read
+// is found out by the first write.
+func checkToken(ctx context.Context, v *view) ([]converge.Change, error) {
+	var errs []error
+	for _, name := range v.cfg.flare().Zones {
+		_, err := v.records(ctx, name)
+		var token *TokenError
+		if errors.As(err, &token) || ctx.Err() != nil {
+			return nil, err // all others would say the same
+		}
+		errs = append(errs, err)
+	}
+	if _, err := v.account(ctx); err == nil && v.cfg.Cluster.Edge.OverCloudflare() {
+		_, err := v.connector(ctx)
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+var (
+	errLocal    = errors.New("its rules are kept on a machine, not at Cloudflare")
+	errStranger = errors.New("a tunnel by that name is in use, and not by this cluster")
+)
+
+func checkTunnel(ctx context.Context, v *view) ([]converge.Change, error) {
+	t, err := v.theTunnel(ctx)
+	name := v.cfg.Cluster.Edge.Tunnel.Name
+	switch {
+	case err != nil:
+		return nil, err
+	case t == nil:
+		return []converge.Change{{ID: "tunnel " + name, Have: absent, Want: "there, with its rules at Cloudflare"}}, nil
+	case !t.remote():
+		return nil, machine.WithHint(fmt.Errorf("tunnel %s: %w", name, errLocal),
+			"write another edge.tunnel.name; or management: local, with the credentials of this one")
+	}
+	ours, err := v.owns(ctx, t)
+	if err == nil && !ours && !v.cfg.Adopt {
+		err = machine.WithHint(fmt.Errorf("tunnel %s (%s, %d connections): %w", name, t.Status, len(t.Connections), errStranger),
+			"write another edge.tunnel.name, or let k3sedge use this one with --adopt; rules that are there stay")
+	}
+	return nil, err
+}
+
+// owns reports whether the tunnel is this cluster's. A tunnel has no field for
+// a mark, so it is known by what belongs to it: the token in the cluster, our
+// rules, our records. One that nobody has connected to and that leads nowhere is
+// one that we made, or might as well be.
+func (v *view) owns(ctx context.Context, t *tunnel) (bool, error) {
+	set, err := v.theRules(ctx)
+	if err != nil {
+		return false, err
+	}
+	ours := func(r Rule) bool { return r.owner(v.cfg.Cluster.ID) != "" }
+	if slices.ContainsFunc(set.rules, ours) {
+		return true, nil
+	}
+	named := func(r Rule) bool { return !r.last() }
+	if len(t.Connections) == 0 && !slices.ContainsFunc(set.rules, named) {
+		return true, nil
+	}
+	records, err := v.allRecords(ctx)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(records, func(r Record) bool { return r.Content == target(t.ID) }) {
+		return true, nil
+	}
+	if v.cfg.Held == nil {
+		return false, nil
+	}
+	held, err := v.cfg.Held(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look whose tunnel %s is: %w", t.Name, err)
+	}
+	return held == t.ID, nil
+}
+
+func makeTunnel(ctx context.Context, h *hands) error {
+	account, err := h.account(ctx)
+	if err != nil {
+		return err
+	}
+	return settle(ctx, h.forgetTunnel, func(ctx context.Context) error {
+		if t, err := h.theTunnel(ctx); err != nil || t != nil {
+			return err
+		}
+		return createTunnel(ctx, h.do, account, h.cfg.Cluster.Edge.Tunnel.Name)
+	})
+}
