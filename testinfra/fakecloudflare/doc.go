@@ -13,13 +13,16 @@
 //     there is no API to edit them.
 //   - Records are A, AAAA, CNAME and TXT; tags, settings and the batch call are
 //     not taught. Zones cannot be made or changed.
-//   - A tunnel's connectors speak a protocol of our own (see testinfra/connector),
-//     not that of cloudflared, over port 7844 all the same.
+//   - A tunnel's connectors speak a protocol of our own (package wire), not that of
+//     cloudflared, over port 7844 all the same. The program is testinfra/connector.
+//   - The edge reaches origins through tunnels only, not by their addresses.
+//   - A name without a certificate (two labels below its zone) fails the handshake,
+//     with another alert than Cloudflare's.
 //   - All lists are in the order in which things were made.
 //   - There are no caches: a change is seen by the next question.
 //   - [Server.Lab] sets switches and reads what is there. It is a handler of its
 //     own, so that nobody who reaches the API can reach it.
 //
 // Start is the constructor for unit tests; New and the Serve methods are for the
-// lab. It may import testinfra/ca and testinfra/fakecloudflare/ingress.
+// lab. It may import testinfra/ca and what is below its own folder.
 package fakecloudflare

@@ -112,8 +112,7 @@ func (s *Server) PretendConnector(id string) (disconnect func(), err error) {
 	connector := newUUID()
 	err = s.onTunnel(id, func(t *Tunnel) error {
 		for range connectionsWanted {
-			nothing := func() {}
-			l := &line{id: newUUID(), connector: connector, version: "pretended", from: "192.0.2.1", opened: now(), update: nothing, close: nothing}
+			l := &line{id: newUUID(), connector: connector, version: "pretended", from: "192.0.2.1", opened: now()}
 			mine = append(mine, l)
 			s.connect(t, l)
 		}

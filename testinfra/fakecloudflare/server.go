@@ -33,6 +33,7 @@ type Server struct {
 	calls  []Call
 	spent  map[string]budget
 	lines  map[string][]*line // open connections of the tunnels, by ID
+	faces  faces
 }
 
 // New makes a stand-in of the options and of what an earlier one left.
@@ -42,19 +43,22 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, routes: routes(), tokens: o.Tokens, spent: map[string]budget{}, lines: map[string][]*line{}}
+	s.faces = faces{ca: o.CA, made: map[string]*tls.Certificate{}, allow: s.namesFor}
 	if err := s.load(o.State); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// ServeHTTPS answers HTTPS on a plain listener until the context ends.
+// ServeHTTPS is port 443, on a plain listener, until the context ends: the API
+// for who asks for [APIHost] or for no name, and the edge.
 func (s *Server) ServeHTTPS(ctx context.Context, l net.Listener) error {
-	cert, err := s.opts.CA.Pair(APIHost, "localhost", "127.0.0.1", "::1", s.opts.Address.String())
-	if err != nil {
-		return err
-	}
-	return serveHTTP(ctx, tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), s)
+	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.faces.certificate(hello)
+	}}
+	return serveHTTP(ctx, tls.NewListener(l, config), http.HandlerFunc(s.serveWeb))
 }
 
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -19,6 +19,10 @@ type Running struct {
 	*Server
 	// URL is the API's base, https://127.0.0.1:PORT/client/v4.
 	URL string
+	// Edge is the address of the edge, the same as the API's.
+	Edge string
+	// Connectors is where connectors are taken.
+	Connectors string
 	// DNS is the name server's address, UDP and TCP.
 	DNS string
 }
@@ -31,7 +35,7 @@ func Start(t TB, o Options) *Running {
 	if err != nil {
 		t.Fatalf("start fakecloudflare: %v", err)
 	}
-	web, streams := listen(t), listen(t)
+	web, streams, connectors := listen(t), listen(t), listen(t)
 	packets, err := net.ListenPacket("udp", streams.Addr().String())
 	for tries := 0; err != nil && tries < 20; tries++ { // somebody has that port
 		_ = streams.Close()
@@ -42,8 +46,9 @@ func Start(t TB, o Options) *Running {
 		t.Fatalf("start fakecloudflare: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 2)
+	done := make(chan error, 3)
 	go func() { done <- s.ServeHTTPS(ctx, web) }()
+	go func() { done <- s.ServeConnectors(ctx, connectors) }()
 	go func() { done <- s.ServeDNS(ctx, packets, streams) }()
 	t.Cleanup(func() {
 		cancel()
@@ -53,7 +58,8 @@ func Start(t TB, o Options) *Running {
 			}
 		}
 	})
-	return &Running{Server: s, URL: "https://" + web.Addr().String() + apiRoot, DNS: streams.Addr().String()}
+	return &Running{Server: s, URL: "https://" + web.Addr().String() + apiRoot, Edge: web.Addr().String(),
+		DNS: streams.Addr().String(), Connectors: connectors.Addr().String()}
 }
 
 func listen(t TB) net.Listener {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare/wire"
 )
 
 // Tunnel is a Cloudflare Tunnel.
@@ -31,10 +33,7 @@ type Tunnel struct {
 
 // token is what a connector needs.
 func (t *Tunnel) token() string {
-	text, _ := json.Marshal(map[string]string{ // strings only
-		"a": t.Account, "t": t.ID, "s": base64.StdEncoding.EncodeToString(t.Secret),
-	})
-	return base64.StdEncoding.EncodeToString(text)
+	return wire.Token{Account: t.Account, Tunnel: t.ID, Secret: t.Secret}.Encode()
 }
 
 func (t *Tunnel) remote() bool { return t.Source == "cloudflare" }
