@@ -2,27 +2,24 @@ package traefik
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"path"
 	"regexp"
 	"strconv"
-	"strings"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
 const (
-	namespace = "kube-system"
+	namespace = chart.Home
 	name      = "traefik" // of the HelmChart, its HelmChartConfig, the release and the DaemonSet
 
 	oldestMajor, newestMajor = 34, 41
 	// nestedMajor is the first chart whose ports keep redirections and TLS below http.
 	nestedMajor = 39
-
-	chartPath = "/apis/helm.cattle.io/v1/namespaces/" + namespace + "/helmcharts/" + name
 )
 
 // Chart is a version of Traefik's Helm chart. What its values are called
@@ -108,52 +105,22 @@ type helmChart struct {
 		Chart         string `json:"chart"`
 		ValuesContent string `json:"valuesContent"`
 	} `json:"spec"`
-	Status struct {
-		Conditions []condition `json:"conditions"`
-	} `json:"status"`
-}
-
-type condition struct {
-	Type    string `json:"type"`
-	Status  string `json:"status"`
-	Reason  string `json:"reason"`
-	Message string `json:"message"`
-}
-
-// failed returns what the HelmChart says of its failure, or "".
-func (h helmChart) failed() string {
-	for _, c := range h.Status.Conditions {
-		if c.Type == "Failed" && c.Status == "True" {
-			return strings.TrimPrefix(c.Reason+": "+c.Message, ": ")
-		}
-	}
-	return ""
+	Status chart.Status `json:"status"`
 }
 
 // ChartOnCluster returns the chart that the cluster's own HelmChart names.
 // While K3s has not deployed it, cluster.NotFound holds for the error.
 func ChartOnCluster(ctx context.Context, r cluster.Reader) (Chart, error) {
-	_, chart, err := lookAtChart(ctx, r)
-	return chart, err
+	_, c, err := lookAtChart(ctx, r)
+	return c, err
 }
 
-func lookAtChart(ctx context.Context, r cluster.Reader) (h helmChart, chart Chart, err error) {
-	if h, err = get[helmChart](ctx, r, chartPath); err != nil {
-		return h, chart, fmt.Errorf("read the HelmChart of Traefik: %w", err)
+func lookAtChart(ctx context.Context, r cluster.Reader) (h helmChart, c Chart, err error) {
+	if h, err = chart.Get[helmChart](ctx, r, ref().Path()); err != nil {
+		return h, c, fmt.Errorf("read the HelmChart of Traefik: %w", err)
 	}
-	chart, err = ChartOf(h.Spec.Chart)
-	return h, chart, err
+	c, err = ChartOf(h.Spec.Chart)
+	return h, c, err
 }
 
-// get reads one document of the API.
-func get[T any](ctx context.Context, r cluster.Reader, path string) (T, error) {
-	var doc T
-	raw, err := r.Get(ctx, path)
-	if err != nil {
-		return doc, err
-	}
-	if err := json.Unmarshal(raw, &doc); err != nil {
-		return doc, fmt.Errorf("read %s: %w", path, err)
-	}
-	return doc, nil
-}
+func ref() chart.Ref { return chart.Ref{Name: name, Namespace: namespace} }

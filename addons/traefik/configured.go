@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -67,14 +68,14 @@ func (s configured) Apply(ctx context.Context, api cluster.API) error {
 // compare renders the configuration for the cluster's chart. Where it is not
 // what is there, the chart must have accepted it.
 func (s configured) compare(ctx context.Context, r cluster.Reader) (want object.HelmChartConfig, _ []converge.Change, _ error) {
-	h, chart, err := lookAtChart(ctx, r)
+	h, c, err := lookAtChart(ctx, r)
 	if err != nil {
 		return want, nil, err
 	}
-	if want, err = ConfigFor(s.config.Cluster, chart, s.config.Ranges); err != nil {
+	if want, err = ConfigFor(s.config.Cluster, c, s.config.Ranges); err != nil {
 		return want, nil, err
 	}
-	have, err := get[object.HelmChartConfig](ctx, r, object.Path(want))
+	have, err := chart.Get[object.HelmChartConfig](ctx, r, object.Path(want))
 	if err != nil && !cluster.NotFound(err) {
 		return want, nil, fmt.Errorf("read Traefik's configuration: %w", err)
 	}
@@ -82,22 +83,22 @@ func (s configured) compare(ctx context.Context, r cluster.Reader) (want object.
 	if len(changes) == 0 {
 		return want, nil, nil
 	}
-	return want, changes, s.validate(ctx, r, h, chart)
+	return want, changes, s.validate(ctx, r, h, c)
 }
 
 // validate has Helm judge the values with the very chart that the server
 // carries and hands out to anybody (k3s pkg/server/handlers). K3s' packages of
 // the chart come without its schema, so that an unknown key is passed over in
 // silence: the arguments tell.
-func (s configured) validate(ctx context.Context, r cluster.Reader, h helmChart, chart Chart) error {
-	tgz, err := r.Get(ctx, "/static/charts/"+chart.File)
+func (s configured) validate(ctx context.Context, r cluster.Reader, h helmChart, c Chart) error {
+	tgz, err := r.Get(ctx, "/static/charts/"+c.File)
 	if cluster.NotFound(err) {
-		err = &cluster.AwayError{Method: "GET", Path: "/static/charts/" + chart.File, Err: err}
+		err = &cluster.AwayError{Method: "GET", Path: "/static/charts/" + c.File, Err: err}
 	}
 	if err != nil {
 		return fmt.Errorf("get Traefik's chart: %w", err)
 	}
-	v := newValues(s.config.Cluster, chart, s.config.Ranges)
+	v := newValues(s.config.Cluster, c, s.config.Ranges)
 	ours, err := v.encode()
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (s configured) validate(ctx context.Context, r cluster.Reader, h helmChart,
 	}
 	_, args := d.container()
 	if missing, extra := differingArgs(args, v.args()); len(missing)+len(extra) > 0 {
-		return machine.WithHint(fmt.Errorf("%s leaves out of our values what leads to %s", chart, strings.Join(append(missing, extra...), " ")),
+		return machine.WithHint(fmt.Errorf("%s leaves out of our values what leads to %s", c, strings.Join(append(missing, extra...), " ")),
 			"Traefik stays as it is; choose another release of K3s as k3s.version")
 	}
 	return nil
@@ -126,11 +127,11 @@ func differences(have, want object.HelmChartConfigSpec) []converge.Change {
 	if have.FailurePolicy != want.FailurePolicy {
 		out = append(out, converge.Change{ID: "failurePolicy", Have: have.FailurePolicy, Want: want.FailurePolicy})
 	}
-	old, err := leaves(have.ValuesContent)
+	old, err := chart.Leaves(have.ValuesContent)
 	if err != nil {
 		return append(out, converge.Change{ID: "values", Have: "not readable", Want: "ours"})
 	}
-	now, _ := leaves(want.ValuesContent) // we have just written them
+	now, _ := chart.Leaves(want.ValuesContent) // we have just written them
 	keys := maps.Clone(old)
 	maps.Copy(keys, now)
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
@@ -142,25 +143,4 @@ func differences(have, want object.HelmChartConfigSpec) []converge.Change {
 		out = []converge.Change{{ID: "values", Have: "the same in another form", Want: "as we write them"}}
 	}
 	return out
-}
-
-// leaves flattens values: "ports.web.port" to "80".
-func leaves(content string) (map[string]string, error) {
-	values, err := plainMap([]byte(content))
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	flatten(out, "", values)
-	return out, nil
-}
-
-func flatten(out map[string]string, prefix string, values map[string]any) {
-	for key, value := range values {
-		if below, ok := value.(map[string]any); ok {
-			flatten(out, prefix+key+".", below)
-			continue
-		}
-		out[prefix+key] = fmt.Sprint(value)
-	}
 }

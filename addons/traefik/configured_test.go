@@ -151,7 +151,7 @@ func TestConfiguredWritesNothingThatIsRefused(t *testing.T) {
 	}{
 		"refused by the chart": {fixtureChart(t, "39.0.7", `{{ fail "not with me" }}`), "not with me"},
 		"values left out":      {fixtureChart(t, "34.2.0"), "leaves out"},
-		"half a chart":         {fixtureChart(t, "39.0.7")[:100], "load Traefik's chart"},
+		"half a chart":         {fixtureChart(t, "39.0.7")[:100], "load the chart"},
 		"no chart":             {nil, "get Traefik's chart"},
 	} {
 		s := newSite(t)

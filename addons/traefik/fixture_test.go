@@ -1,21 +1,16 @@
 package traefik
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
@@ -111,25 +106,11 @@ func fixtureChart(t *testing.T, version string, templates ...string) []byte {
 
 func pack(t *testing.T, files map[string]string) []byte {
 	t.Helper()
-	var out bytes.Buffer
-	zip := gzip.NewWriter(&out)
-	archive := tar.NewWriter(zip)
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		h := &tar.Header{Name: "traefik/" + file, Mode: 0o644, Size: int64(len(files[file])), Typeflag: tar.TypeReg}
-		if err := archive.WriteHeader(h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := archive.Write([]byte(files[file])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := archive.Close(); err != nil {
+	out, err := fakekube.PackChart("traefik", files)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := zip.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
+	return out
 }
 
 // site is a cluster with what K3s serves beside the objects.
@@ -186,34 +167,16 @@ func (s *site) release(t *testing.T, version int, status, description string, va
 	config := map[string]any{}
 	if values != nil {
 		var err error
-		if config, err = plainMap(values); err != nil {
+		if config, err = chart.PlainMap(values); err != nil {
 			t.Fatal(err)
 		}
 	}
 	config["priorityClassName"] = "system-cluster-critical" // K3s' own
-	secret := in("Secret", "v1", fmt.Sprintf("sh.helm.release.v1.traefik.v%d", version), doc{
-		"type": "helm.sh/release.v1",
-		"data": doc{"release": base64.StdEncoding.EncodeToString(storedRelease(t, description, config))},
-	})
-	secret["metadata"].(doc)["labels"] = doc{"owner": "helm", "name": "traefik", "status": status, "version": fmt.Sprint(version)}
-	s.put(t, secret)
-}
-
-func storedRelease(t testing.TB, description string, config map[string]any) []byte {
-	t.Helper()
-	raw, err := json.Marshal(doc{"info": doc{"description": description}, "config": config})
+	secret, err := fakekube.Release{Name: name, Namespace: namespace, Version: version, Status: status, Description: description, Values: config}.Secret()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	if _, err := zip.Write(raw); err != nil {
-		t.Fatal(err)
-	}
-	if err := zip.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.AppendEncode(nil, packed.Bytes())
+	s.put(t, secret)
 }
 
 // daemon is the DaemonSet as Helm made it of the fixture chart, with ready
@@ -249,7 +212,7 @@ func (s *site) job(t *testing.T, status doc, log string) {
 	p := in("Pod", "v1", "helm-install-traefik-x", doc{"spec": doc{"nodeName": "edge-1", "containers": []any{doc{"name": "helm"}}}, "status": status})
 	p["metadata"].(doc)["labels"] = doc{"helmcharts.helm.cattle.io/chart": "traefik"}
 	s.put(t, p)
-	s.files[podsPath+"/helm-install-traefik-x/log"] = []byte(log)
+	s.files[chart.Pod{Name: "helm-install-traefik-x"}.Path(namespace)+"/log"] = []byte(log)
 }
 
 func crashing(message string) doc {

@@ -12,10 +12,7 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
-const (
-	jobPath  = "/apis/batch/v1/namespaces/" + namespace + "/jobs/helm-install-" + name
-	runLimit = 5 * time.Minute
-)
+const runLimit = 5 * time.Minute
 
 // running is the step that waits until Traefik runs everywhere as configured,
 // and clears away what keeps it from it.
@@ -66,7 +63,7 @@ func (s running) open(state State) ([]converge.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	carries, err := state.Release.carries(ours)
+	carries, err := state.Release.Carries(ours)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +108,7 @@ func (m *mender) mend(ctx context.Context, state State, open []converge.Change) 
 	return nil
 }
 
-// clear forgets failed releases. With failurePolicy abort they stay, and no
-// upgrade is tried on top of them. What is deployed, if anything is, stays.
+// clear forgets failed releases, so that an upgrade is tried again.
 func (m *mender) clear(ctx context.Context, state State) error {
 	if state.Release.Status != "failed" {
 		return nil
@@ -121,17 +117,7 @@ func (m *mender) clear(ctx context.Context, state State) error {
 		return fmt.Errorf("%s, again after the failed one was cleared away", state.Release)
 	}
 	m.cleared = true
-	for i := len(state.open) - 1; i >= 0 && state.open[i].Status == "failed"; i-- {
-		if err := m.api.Delete(ctx, secretsPath+"/"+state.open[i].secret); err != nil {
-			return fmt.Errorf("clear away the failed release %d: %w", state.open[i].Version, err)
-		}
-	}
-	// The controller makes the job anew; left alone, it would wait longer
-	// after each failure.
-	if err := m.api.Delete(ctx, jobPath); err != nil {
-		return fmt.Errorf("start Helm's job anew: %w", err)
-	}
-	return nil
+	return ref().Clear(ctx, m.api, state.open)
 }
 
 // restart replaces pods that wait longer after each crash, although the cause
@@ -140,13 +126,13 @@ func (m *mender) restart(ctx context.Context, state State) error {
 	for _, p := range state.Pods {
 		before, ok := m.restarted[p.Node]
 		switch {
-		case !p.crashes || before == p.uid:
+		case !p.Crashes || before == p.UID:
 			continue
 		case ok:
 			return fmt.Errorf("pod of Traefik on %s crashes: %s", p.Node, p.Reason)
 		}
-		m.restarted[p.Node] = p.uid
-		if err := m.api.Delete(ctx, podsPath+"/"+p.name); err != nil {
+		m.restarted[p.Node] = p.UID
+		if err := m.api.Delete(ctx, p.Path(namespace)); err != nil {
 			return fmt.Errorf("restart Traefik on %s: %w", p.Node, err)
 		}
 	}

@@ -6,9 +6,15 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
+)
+
+const (
+	releasesPath = "/api/v1/namespaces/" + namespace + "/secrets"
+	jobPath      = "/apis/batch/v1/namespaces/" + namespace + "/jobs/helm-install-" + name
 )
 
 // settledSite is a cluster on which Traefik runs as wanted.
@@ -56,7 +62,7 @@ func TestRunningDiffers(t *testing.T) {
 			s.deploy(t, "39.0.7+lab1", doc{"type": "Failed", "status": "True", "reason": "JobFailed", "message": "schema"})
 		}, "JobFailed: schema"},
 		"Helm fails before there is a release": {func(t *testing.T, s *site) {
-			s.kube.Remove(secretsPath + "/sh.helm.release.v1.traefik.v2")
+			s.kube.Remove(releasesPath + "/sh.helm.release.v1.traefik.v2")
 			s.job(t, crashing(""), "+ helm upgrade traefik\nError: UPGRADE FAILED: values:\n- at '/ports': got string\n+ exit\n")
 		}, "UPGRADE FAILED: values: - at '/ports': got string"},
 		"Helm's job fails without a word of Helm": {func(t *testing.T, s *site) {
@@ -66,7 +72,7 @@ func TestRunningDiffers(t *testing.T) {
 		"a release failed":        {func(t *testing.T, s *site) { s.release(t, 3, "failed", "timed out", ourValues(t)) }, "release 3 failed: timed out"},
 		"an upgrade is under way": {func(t *testing.T, s *site) { s.release(t, 3, "pending-upgrade", "", nil) }, "pending-upgrade"},
 		"other values":            {func(t *testing.T, s *site) { s.release(t, 2, "deployed", "", []byte("hostNetwork: true")) }, "without our values"},
-		"no release":              {func(_ *testing.T, s *site) { s.kube.Remove(secretsPath + "/sh.helm.release.v1.traefik.v2") }, "no release"},
+		"no release":              {func(_ *testing.T, s *site) { s.kube.Remove(releasesPath + "/sh.helm.release.v1.traefik.v2") }, "no release"},
 		"other arguments":         {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t)[1:], 2) }, "without --entryPoints"},
 		"one entrypoint too many": {func(t *testing.T, s *site) { s.daemon(t, append(ourArgs(t), "--entryPoints.x.address=:81/tcp"), 2) }, "with --entryPoints.x"},
 		"no DaemonSet":            {func(_ *testing.T, s *site) { s.kube.Remove(daemonSetPath) }, "without --entryPoints"},
@@ -77,7 +83,7 @@ func TestRunningDiffers(t *testing.T) {
 		"a change is not yet seen":  {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"observedGeneration": 0}) }, "as Helm wants"},
 		"a pod of the old template": {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"updatedNumberScheduled": 1}) }, "2 of 2 pods ready, 1 of them as Helm wants"},
 		"a node that is left out":   {func(t *testing.T, s *site) { s.daemon(t, ourArgs(t), 2, doc{"desiredNumberScheduled": 1}) }, "2 of 1"},
-		"no chart":                  {func(_ *testing.T, s *site) { s.kube.Remove(chartPath) }, "not deployed"},
+		"no chart":                  {func(_ *testing.T, s *site) { s.kube.Remove(ref().Path()) }, "not deployed"},
 	} {
 		s := settledSite(t)
 		c.change(t, s)
@@ -114,7 +120,7 @@ func TestRunningClearsAFailedRelease(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := settledSite(t)
 			if name == "installation" {
-				s.kube.Remove(secretsPath + "/sh.helm.release.v1.traefik.v2")
+				s.kube.Remove(releasesPath + "/sh.helm.release.v1.traefik.v2")
 			}
 			for _, version := range failed {
 				s.release(t, version, "failed", "timed out", ourValues(t))
@@ -129,7 +135,7 @@ func TestRunningClearsAFailedRelease(t *testing.T) {
 				t.Errorf("%s: %+v, %v", name, got, err)
 			}
 			writes := s.kube.Writes()
-			if len(writes) != len(failed)+1 || s.kube.Object(secretsPath+"/sh.helm.release.v1.traefik.v2") == nil && name != "installation" {
+			if len(writes) != len(failed)+1 || s.kube.Object(releasesPath+"/sh.helm.release.v1.traefik.v2") == nil && name != "installation" {
 				t.Errorf("%s: writes %+v", name, writes)
 			}
 		})
@@ -204,7 +210,7 @@ func TestRunningHints(t *testing.T) {
 			s.pod(t, "traefik-b", "edge-2", c.status)
 			for _, pod := range []string{"traefik-b", "traefik-c"} {
 				if c.log != "" {
-					s.files[podsPath+"/"+pod+"/log"] = []byte(c.log)
+					s.files[chart.Pod{Name: pod}.Path(namespace)+"/log"] = []byte(c.log)
 				}
 			}
 			s.kube.React(func(path string, _ map[string]any) {

@@ -1,17 +1,10 @@
 package traefik
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
-	"go.yaml.in/yaml/v3"
-	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/engine"
-
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -19,53 +12,26 @@ import (
 // values, later ones over earlier ones, and applies those rules of the API
 // server that values can break. Nothing is installed.
 func render(chartTGZ []byte, values ...[]byte) (daemonSet, error) {
-	const hint = "Traefik stays as it is; k3sedge does not know this chart well enough: choose another release of K3s as k3s.version"
-	chart, err := loader.LoadArchive(bytes.NewReader(chartTGZ))
+	d, err := rendered(chartTGZ, values...)
 	if err != nil {
-		return daemonSet{}, fmt.Errorf("load Traefik's chart: %w", err)
-	}
-	merged := map[string]any{}
-	for _, v := range values {
-		layer, err := chartutil.ReadValues(v)
-		if err != nil {
-			return daemonSet{}, fmt.Errorf("read Traefik's values: %w", err)
-		}
-		merged = chartutil.CoalesceTables(layer, merged)
-	}
-	release := chartutil.ReleaseOptions{Name: name, Namespace: namespace, Revision: 1, IsInstall: true}
-	vals, err := chartutil.ToRenderValues(chart, merged, release, chartutil.DefaultCapabilities.Copy())
-	if err != nil {
-		return daemonSet{}, machine.WithHint(fmt.Errorf("chart %s refuses the values: %w", chart.Metadata.Version, err), hint)
-	}
-	manifests, err := engine.Render(chart, vals)
-	if err != nil {
-		return daemonSet{}, machine.WithHint(fmt.Errorf("render chart %s: %w", chart.Metadata.Version, err), hint)
-	}
-	d, err := findDaemonSet(manifests)
-	if err != nil {
-		return daemonSet{}, machine.WithHint(fmt.Errorf("chart %s: %w", chart.Metadata.Version, err), hint)
+		return daemonSet{}, machine.WithHint(fmt.Errorf("try the chart of Traefik: %w", err),
+			"Traefik stays as it is; k3sedge does not know this chart well enough: choose another release of K3s as k3s.version")
 	}
 	return d, nil
 }
 
-func findDaemonSet(manifests map[string]string) (daemonSet, error) {
-	for file, text := range manifests {
-		if !strings.HasSuffix(file, ".yaml") {
-			continue // notes for people
-		}
-		docs := yaml.NewDecoder(strings.NewReader(text))
-		for {
-			var d daemonSet
-			err := docs.Decode(&d)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return daemonSet{}, fmt.Errorf("%s is not YAML: %w", file, err)
-			}
-			if d.Kind == "DaemonSet" && d.Metadata.Name == name {
-				return d, d.refused()
-			}
+func rendered(chartTGZ []byte, values ...[]byte) (daemonSet, error) {
+	manifests, err := ref().Render(chartTGZ, values...)
+	if err != nil {
+		return daemonSet{}, err
+	}
+	docs, err := chart.Decode[daemonSet](manifests)
+	if err != nil {
+		return daemonSet{}, err
+	}
+	for _, d := range docs {
+		if d.Kind == "DaemonSet" && d.Metadata.Name == name {
+			return d, d.refused()
 		}
 	}
 	return daemonSet{}, errors.New("it makes no DaemonSet traefik of our values")

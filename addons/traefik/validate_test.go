@@ -33,9 +33,9 @@ func TestValidateRefuses(t *testing.T) {
 		tgz          []byte
 		values, want string
 	}{
-		"no chart":         {nil, "", "load Traefik's chart"},
-		"half a chart":     {whole[:len(whole)/2], "", "load Traefik's chart"},
-		"no values":        {whole, "a: [", "read Traefik's values"},
+		"no chart":         {nil, "", "load the chart"},
+		"half a chart":     {whole[:len(whole)/2], "", "load the chart"},
+		"no values":        {whole, "a: [", "read the values"},
 		"unknown key":      {whole, "hostNetworks: true", "hostNetworks"},
 		"wrong type":       {whole, "hostNetwork: 1", "hostNetwork"},
 		"surge as well":    {whole, roll + "{maxUnavailable: 1, maxSurge: 1}}", "maxSurge together"},

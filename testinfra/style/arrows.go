@@ -48,7 +48,7 @@ func Single() map[string][]string {
 		"github.com/pkg/sftp":                {"provision/machine/ssh"},
 		"github.com/luthermonson/go-proxmox": {"provision"},
 		"github.com/google/nftables":         {"hardening/firewall"},
-		"helm.sh/helm":                       {"addons/traefik"},
+		"helm.sh/helm":                       {"addons/chart"},
 		"github.com/urfave/cli":              {"cmd/internal/cli", "cmd/k3sedge-lab"},
 	}
 }

@@ -1,4 +1,4 @@
-package traefik
+package chart
 
 import (
 	"bytes"
@@ -9,23 +9,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/k3sedge/k3sedge/provision/cluster"
 )
 
-const secretsPath = "/api/v1/namespaces/" + namespace + "/secrets"
-
-// Release is what Helm remembers of one installation or upgrade of Traefik.
+// Release is what Helm remembers of one installation or upgrade of a chart.
 type Release struct {
 	Version     int    // Helm's revision, from 1
 	Status      string // deployed, failed, pending-upgrade …
 	Description string // Helm's own words, such as why it failed
+	Chart       string // the chart's version; only of the newest
 	secret      string
 	config      map[string]any // the values it was given
 }
@@ -52,13 +47,12 @@ type secretList struct {
 	} `json:"items"`
 }
 
-// releases returns the releases that are not superseded, the oldest first.
+// Releases returns the releases that are not superseded, the oldest first.
 // Only the newest is read whole.
-func releases(ctx context.Context, r cluster.Reader) ([]Release, error) {
-	query := url.Values{"labelSelector": {"owner=helm,name=" + name + ",status!=superseded"}}
-	list, err := get[secretList](ctx, r, secretsPath+"?"+query.Encode())
+func (r Ref) Releases(ctx context.Context, api cluster.Reader) ([]Release, error) {
+	list, err := Get[secretList](ctx, api, selected(r.secretsPath(), "owner=helm,name="+r.Name+",status!=superseded"))
 	if err != nil {
-		return nil, fmt.Errorf("read the Helm releases of Traefik: %w", err)
+		return nil, fmt.Errorf("read the Helm releases of %s: %w", r.Name, err)
 	}
 	var out []Release
 	bodies := map[string][]byte{}
@@ -94,53 +88,41 @@ func (r *Release) read(stored []byte) error {
 	var doc struct {
 		Info   struct{ Description string } `json:"info"`
 		Config map[string]any               `json:"config"`
+		Chart  struct {
+			Metadata struct{ Version string } `json:"metadata"`
+		} `json:"chart"`
 	}
 	const largest = 64 << 20
 	if err := json.NewDecoder(io.LimitReader(unzip, largest)).Decode(&doc); err != nil {
 		return err
 	}
-	r.Description, r.config = doc.Info.Description, doc.Config
+	r.Description, r.config, r.Chart = doc.Info.Description, doc.Config, doc.Chart.Metadata.Version
 	return nil
 }
 
-// carries reports whether the release was given our values, whatever else it
+// Carries reports whether the release was given our values, whatever else it
 // was given.
-func (r Release) carries(values []byte) (bool, error) {
-	ours, err := plainMap(values)
+func (r Release) Carries(values []byte) (bool, error) {
+	ours, err := PlainMap(values)
 	if err != nil {
 		return false, err
 	}
 	return contains(r.config, ours), nil
 }
 
-// plainMap reads YAML as JSON would have it, so that numbers compare.
-func plainMap(text []byte) (map[string]any, error) {
-	var out map[string]any
-	if err := yaml.Unmarshal(text, &out); err != nil {
-		return nil, fmt.Errorf("read values: %w", err)
-	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return nil, fmt.Errorf("read values: %w", err)
-	}
-	out = nil
-	return out, json.Unmarshal(raw, &out)
-}
-
-// contains reports whether all of part is in whole. Lists are one value.
-func contains(whole, part map[string]any) bool {
-	for key, want := range part {
-		have, ok := whole[key]
-		below, isMap := want.(map[string]any)
-		if !isMap {
-			if !ok || !reflect.DeepEqual(have, want) {
-				return false
-			}
-			continue
-		}
-		if under, _ := have.(map[string]any); !contains(under, below) {
-			return false
+// Clear forgets the failed releases at the end of open, which are in the order
+// of Releases. With failurePolicy abort they stay, and no upgrade is tried on
+// top of them. What is deployed, if anything is, stays.
+func (r Ref) Clear(ctx context.Context, api cluster.API, open []Release) error {
+	for i := len(open) - 1; i >= 0 && open[i].Status == "failed"; i-- {
+		if err := api.Delete(ctx, r.secretsPath()+"/"+open[i].secret); err != nil {
+			return fmt.Errorf("clear away the failed release %d: %w", open[i].Version, err)
 		}
 	}
-	return true
+	// The controller makes the job anew; left alone, it would wait longer
+	// after each failure.
+	if err := api.Delete(ctx, r.jobPath()); err != nil {
+		return fmt.Errorf("start Helm's job anew: %w", err)
+	}
+	return nil
 }
