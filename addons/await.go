@@ -45,7 +45,7 @@ func remaining(namespace []byte) string {
 			Conditions []struct{ Type, Status, Message string }
 		}
 	}
-	if decode(namespace, &n) != nil {
+	if object.Decode(namespace, &n) != nil {
 		return ""
 	}
 	var out []string

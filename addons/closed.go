@@ -12,6 +12,6 @@ func closed() object.NetworkPolicySpec {
 	const dns = 53
 	return object.NetworkPolicySpec{
 		PodSelector: map[string]string{}, PolicyTypes: []string{"Ingress", "Egress"},
-		Egress: []object.EgressRule{{Ports: []object.PolicyPort{{Port: dns, Protocol: "UDP"}, {Port: dns, Protocol: "TCP"}}}},
+		Egress: []object.PortRule{{Ports: []object.PolicyPort{{Port: dns, Protocol: "UDP"}, {Port: dns, Protocol: "TCP"}}}},
 	}
 }

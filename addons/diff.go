@@ -59,7 +59,7 @@ func (e edit) diff(out *bytes.Buffer, seen *snapshot) error {
 		return err
 	}
 	var want, have map[string]any
-	if err := decode(shown, &want); err != nil {
+	if err := object.Decode(shown, &want); err != nil {
 		return err
 	}
 	if live, ok := seen.paths[e.send.Path]; ok && e.have != going {

@@ -20,7 +20,7 @@ const (
 // Secrets are masked.
 func (i item) own(wanted map[string]any) (map[string]any, error) {
 	var whole map[string]any
-	if err := decode(i.raw, &whole); err != nil {
+	if err := object.Decode(i.raw, &whole); err != nil {
 		return nil, fmt.Errorf("read %s: %w", i.path(), err)
 	}
 	var books struct {

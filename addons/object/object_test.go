@@ -33,7 +33,17 @@ func all() []Object {
 		}},
 		TLSOption{Meta: in("tls"), Spec: TLSOptionSpec{MinVersion: "VersionTLS12", CipherSuites: []string{"A"}, SNIStrict: true}},
 		ServersTransport{Meta: in("backend"), Spec: ServersTransportSpec{ServerName: "off", RootCAs: []RootCA{{"ca"}}, ForwardingTimeouts: ForwardingTimeouts{"5s"}}},
-		NetworkPolicy{Meta: in("closed"), Spec: NetworkPolicySpec{map[string]string{}, []string{"Ingress", "Egress"}, []EgressRule{{[]PolicyPort{{53, "UDP"}}}}}},
+		NetworkPolicy{Meta: in("closed"), Spec: NetworkPolicySpec{map[string]string{}, []string{"Ingress", "Egress"}, []PortRule{{[]PolicyPort{{10250, "TCP"}}}}, []PortRule{{[]PolicyPort{{53, "UDP"}}}}}},
+		HelmChart{Meta: in("cert-manager"), Spec: HelmChartSpec{[]byte("tgz"), "a: 1\n", "cert-manager", "abort"}},
+		Certificate{Meta: in("git-tls"), Spec: CertificateSpec{
+			SecretName: "git-tls", DNSNames: []string{"git.example.org"}, PrivateKey: PrivateKey{"ECDSA", 256, "Always"},
+			RenewBeforePercentage: 33, RevisionHistoryLimit: 2, IssuerRef: ClusterIssuerRef("staging"),
+		}},
+		ClusterIssuer{Meta: Meta{Name: "staging"}, Spec: ClusterIssuerSpec{ACME{
+			Server: "https://ca.lan/dir", CABundle: []byte("PEM"), PrivateKeySecretRef: SecretKey{Name: "account"},
+			Solvers: []Solver{{SolverSelector{[]string{"example.org"}}, DNS01{DNS01Cloudflare{SecretKey{"token", "api-token"}}}}},
+		}}},
+		TLSStore{Meta: in("default"), Spec: TLSStoreSpec{[]StoredCertificate{{"example.org-tls"}}}},
 		HelmChartConfig{Meta: in("traefik"), Spec: HelmChartConfigSpec{"abort", "a: 1\nb: \"2\"\n"}},
 		Ingress{Meta: Meta{Name: "git", Namespace: "edge-git", Annotations: map[string]string{"tls": "true"}}, Spec: IngressSpec{
 			IngressClassName: "traefik", TLS: []IngressTLS{{[]string{"*.example.org"}, "git-tls"}},
@@ -152,6 +162,10 @@ func TestPaths(t *testing.T) {
 		"ServersTransport": "/apis/traefik.io/v1alpha1/namespaces/edge-git/serverstransports/backend",
 		"HelmChartConfig":  "/apis/helm.cattle.io/v1/namespaces/edge-git/helmchartconfigs/traefik",
 		"NetworkPolicy":    "/apis/networking.k8s.io/v1/namespaces/edge-git/networkpolicies/closed",
+		"HelmChart":        "/apis/helm.cattle.io/v1/namespaces/edge-git/helmcharts/cert-manager",
+		"Certificate":      "/apis/cert-manager.io/v1/namespaces/edge-git/certificates/git-tls",
+		"ClusterIssuer":    "/apis/cert-manager.io/v1/clusterissuers/staging",
+		"TLSStore":         "/apis/traefik.io/v1alpha1/namespaces/edge-git/tlsstores/default",
 		"Ingress":          "/apis/networking.k8s.io/v1/namespaces/edge-git/ingresses/git",
 	}
 	for _, o := range all() {

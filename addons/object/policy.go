@@ -1,7 +1,7 @@
 package object
 
 // NetworkPolicy closes the pods of its namespace, all of them, in both
-// directions; out to port 53 alone they may go.
+// directions, but for the ports that it names.
 type NetworkPolicy struct {
 	Meta `json:"-"`
 	Spec NetworkPolicySpec `json:"spec"`
@@ -11,11 +11,12 @@ type NetworkPolicy struct {
 type NetworkPolicySpec struct {
 	PodSelector map[string]string `json:"podSelector"` // empty for all pods
 	PolicyTypes []string          `json:"policyTypes"`
-	Egress      []EgressRule      `json:"egress"`
+	Ingress     []PortRule        `json:"ingress,omitempty"`
+	Egress      []PortRule        `json:"egress"`
 }
 
-// EgressRule lets pods reach ports, wherever they are.
-type EgressRule struct {
+// PortRule lets pods reach ports, wherever they are, or be reached at them.
+type PortRule struct {
 	Ports []PolicyPort `json:"ports"`
 }
 

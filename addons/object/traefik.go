@@ -121,21 +121,24 @@ func (ServersTransport) Kind() Kind {
 	return Kind{traefikGroup, "v1alpha1", "ServersTransport", "serverstransports", false}
 }
 
-// HelmChartConfig is a helm.cattle.io/v1 HelmChartConfig: the values for the
-// HelmChart of its name and namespace.
-type HelmChartConfig struct {
+// TLSStore is a traefik.io/v1alpha1 TLSStore.
+type TLSStore struct {
 	Meta `json:"-"`
-	Spec HelmChartConfigSpec `json:"spec"`
+	Spec TLSStoreSpec `json:"spec"`
 }
 
-// HelmChartConfigSpec is the values, and what to do where Helm fails. Left
-// out, the latter would uninstall the release and install it anew.
-type HelmChartConfigSpec struct {
-	FailurePolicy string `json:"failurePolicy"`
-	ValuesContent string `json:"valuesContent"` // YAML
+// TLSStoreSpec names Secrets of its namespace whose certificates Traefik shows
+// for any host that is in them, whatever namespace the host's route is in.
+type TLSStoreSpec struct {
+	Certificates []StoredCertificate `json:"certificates"`
+}
+
+// StoredCertificate is a Secret of type kubernetes.io/tls.
+type StoredCertificate struct {
+	SecretName string `json:"secretName"`
 }
 
 // Kind implements Object.
-func (HelmChartConfig) Kind() Kind {
-	return Kind{"helm.cattle.io", "v1", "HelmChartConfig", "helmchartconfigs", false}
+func (TLSStore) Kind() Kind {
+	return Kind{traefikGroup, "v1alpha1", "TLSStore", "tlsstores", false}
 }
