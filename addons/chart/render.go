@@ -2,11 +2,10 @@ package chart
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,6 +13,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/releaseutil"
 )
 
 // Load reads a chart as it is packed, and returns its version.
@@ -60,21 +60,20 @@ func (r Ref) Render(tgz []byte, values ...[]byte) (map[string]string, error) {
 	return manifests, nil
 }
 
-// Decode reads each document of the manifests as a T, in the order of the files.
+// Decode reads each document of the manifests as a T, in the order of the
+// files. Documents end where they do for Helm, which is less strict than YAML.
 func Decode[T any](manifests map[string]string) ([]T, error) {
 	var out []T
 	for _, file := range slices.Sorted(maps.Keys(manifests)) {
 		if !strings.HasSuffix(file, ".yaml") {
 			continue // notes for people
 		}
-		docs := yaml.NewDecoder(strings.NewReader(manifests[file]))
-		for {
+		docs := releaseutil.SplitManifests(manifests[file])
+		names := slices.Collect(maps.Keys(docs))
+		sort.Sort(releaseutil.BySplitManifestsOrder(names))
+		for _, name := range names {
 			var d T
-			err := docs.Decode(&d)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
+			if err := yaml.Unmarshal([]byte(docs[name]), &d); err != nil {
 				return nil, fmt.Errorf("%s is not YAML: %w", file, err)
 			}
 			out = append(out, d)

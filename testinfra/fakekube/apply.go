@@ -26,7 +26,7 @@ func (k *Kube) apply(c *call) (map[string]any, error) {
 	if err := c.secure(sent); err != nil {
 		return nil, err
 	}
-	who := owner{c.manager, "Apply"}
+	who := c.owner()
 	it := &item{kind: c.kind, object: map[string]any{}, owners: map[owner]fields{}}
 	if was != nil {
 		it.object = clone(was.object)
@@ -105,6 +105,14 @@ func (it *item) hasMap(keys []string) bool {
 	return ok
 }
 
+// owner is in whose name the fields are set. The books of the status are kept apart.
+func (c *call) owner() owner {
+	if c.status {
+		return owner{c.manager + "/status", "Apply"}
+	}
+	return owner{c.manager, "Apply"}
+}
+
 // sent is the object in the request, if it may be applied at all.
 func (c *call) sent() (map[string]any, error) {
 	if c.manager == "" {
@@ -127,7 +135,12 @@ func (c *call) sent() (map[string]any, error) {
 	if _, ok := lookup(sent, "metadata", "managedFields"); ok {
 		return nil, c.refuse(http.StatusBadRequest, "BadRequest", "metadata.managedFields must be nil")
 	}
-	delete(sent, "status") // it has a door of its own, which we do not use
+	// The status has a door of its own, through which nothing else fits.
+	other := "status"
+	if c.status {
+		other = "spec"
+	}
+	delete(sent, other)
 	return sent, nil
 }
 

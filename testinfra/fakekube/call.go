@@ -16,6 +16,7 @@ type call struct {
 	manager         string
 	force, dryRun   bool
 	node            bool // it comes in the name of the node itself
+	status          bool // it is about the object's status alone
 	body            []byte
 
 	code    int // of a success
@@ -69,7 +70,7 @@ func (k *Kube) do(c *call, r *http.Request) (any, error) {
 		return k.list(c, r.URL.Query())
 	case !toOne:
 		return nil, &refusal{Code: http.StatusMethodNotAllowed, Reason: "MethodNotAllowed", Message: "the server does not allow this method on the requested resource"}
-	case r.Method == http.MethodGet:
+	case r.Method == http.MethodGet, c.status && k.items[c.path] == nil:
 		return k.get(c)
 	case r.Method == http.MethodDelete:
 		return k.remove(c)
@@ -103,6 +104,7 @@ func (k *Kube) route(c *call) error {
 		if len(words) > 2 && words[2] == "proxy" {
 			return &refusal{Code: http.StatusServiceUnavailable, Reason: "ServiceUnavailable", Message: "no endpoints available: nothing stands behind " + c.path}
 		}
+		words = c.subresource(words)
 		if len(words) > 2 {
 			return untaught("the path " + c.path)
 		}
@@ -110,6 +112,14 @@ func (k *Kube) route(c *call) error {
 		return nil
 	}
 	return &refusal{Code: http.StatusNotFound, plain: "404 page not found\n"}
+}
+
+// subresource takes that of the status off the path.
+func (c *call) subresource(words []string) []string {
+	if c.status = len(words) == 3 && words[2] == "status"; c.status {
+		c.path, words = strings.TrimSuffix(c.path, "/status"), words[:2]
+	}
+	return words
 }
 
 // discovery answers what is not about objects.

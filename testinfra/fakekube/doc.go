@@ -18,7 +18,8 @@
 //   - Of admission there is as much as refuses a privileged container outside
 //     kube-system, and a label of node-restriction.kubernetes.io from a node.
 //   - No controller runs. [Kube.React] lets a test be one.
-//   - There is no watch, and no way to create but server-side apply.
+//   - There is no watch, and no way to create but server-side apply; of the
+//     subresources there is the status, which may be applied.
 //   - A Namespace is gone at once unless [Kube.Linger] says otherwise.
 //
 // [Kube.API] is the API without a network; [Kube.Serve] has it on a real

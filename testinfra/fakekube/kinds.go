@@ -93,6 +93,8 @@ func CertManager() []Kind {
 		{"cert-manager.io", "v1", "CertificateRequest", "certificaterequests", true, []string{"spec"}, nil},
 		{"cert-manager.io", "v1", "Issuer", "issuers", true, []string{"spec"}, nil},
 		{"cert-manager.io", "v1", "ClusterIssuer", "clusterissuers", false, []string{"spec"}, nil},
+		{"acme.cert-manager.io", "v1", "Order", "orders", true, []string{"spec"}, nil},
+		{"acme.cert-manager.io", "v1", "Challenge", "challenges", true, []string{"spec"}, nil},
 	}
 }
 
