@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/addons/traefik"
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -46,7 +47,7 @@ func TestReadyIsEveryPartOfEveryNode(t *testing.T) {
 
 func TestTraefikOnANode(t *testing.T) {
 	t.Parallel()
-	state := traefik.State{Pods: []traefik.Pod{{Node: "edge-1", Ready: true}, {Node: "edge-2", Reason: "pending"}}}
+	state := traefik.State{Pods: []chart.Pod{{Node: "edge-1", Ready: true}, {Node: "edge-2", Reason: "pending"}}}
 	for node, want := range map[string]string{"edge-1": "ready", "edge-2": "not ready: pending", "edge-3": "not there"} {
 		if got := traefikOn(node, state, nil); got != want {
 			t.Errorf("%s: %q, want %q", node, got, want)
