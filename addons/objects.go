@@ -52,7 +52,7 @@ func Objects(c inventory.Cluster, s inventory.Service, secrets Secrets) ([]objec
 		}
 	}
 	out := []object.Object{object.Namespace{Meta: object.Meta{Name: NamespaceOf(s.Name), Labels: labelsOf(s.Name)}}}
-	out = append(out, object.NetworkPolicy{Meta: w.meta(closedName), Spec: closed()})
+	out = append(out, object.NetworkPolicy{Meta: w.meta(object.ClosedName), Spec: object.Closed()})
 	out = append(out, w.transport()...)
 	out = append(out, w.service())
 	out = append(out, backends...)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k3sedge/k3sedge/addons/apply"
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -112,7 +113,7 @@ func (h *hands) removeNamespace(ctx context.Context, l *left) error {
 	if err := h.remove(ctx, l); err != nil {
 		return err
 	}
-	return h.awaitGone(ctx, l.meta.Name)
+	return apply.AwaitGone(ctx, h.do, l.meta.Name)
 }
 
 // release applies the namespace without a field, by which those that we have

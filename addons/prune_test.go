@@ -134,19 +134,6 @@ func TestANamespaceThatDoesNotGo(t *testing.T) {
 	})
 }
 
-func TestRemaining(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":  "",
-		"x": "",
-		`{"status":{"conditions":[{"type":"A","status":"False","message":"fine"},{"type":"B","status":"True","message":"Some resources are remaining: pods."},{"type":"C","status":"True","message":"x"}]}}`: "Some resources are remaining: pods.; x",
-	} {
-		if got := remaining([]byte(text)); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	items := make([]int, 100)

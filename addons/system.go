@@ -17,7 +17,7 @@ func SystemObjects(c inventory.Cluster) ([]object.Object, error) {
 	meta := func(name string) object.Meta { return object.Meta{Name: name, Namespace: SystemNamespace} }
 	out := []object.Object{
 		object.Namespace{Meta: object.Meta{Name: SystemNamespace}},
-		object.NetworkPolicy{Meta: meta(closedName), Spec: closed()},
+		object.NetworkPolicy{Meta: meta(object.ClosedName), Spec: object.Closed()},
 		object.TLSOption{Meta: meta(tlsOptionName), Spec: tlsOption()},
 		object.TLSOption{Meta: meta(defaultOptions), Spec: tlsOption()},
 		object.Middleware{Meta: meta(headersName), Spec: object.MiddlewareSpec{Headers: headersOf(inventory.Service{Preset: inventory.PresetWeb})}},

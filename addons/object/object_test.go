@@ -44,6 +44,20 @@ func all() []Object {
 			Solvers: []Solver{{SolverSelector{[]string{"example.org"}}, DNS01{DNS01Cloudflare{SecretKey{"token", "api-token"}}}}},
 		}}},
 		TLSStore{Meta: in("default"), Spec: TLSStoreSpec{[]StoredCertificate{{"example.org-tls"}}}},
+		ServiceAccount{Meta: in("git")},
+		ConfigMap{Meta: in("git"), Data: map[string]string{"a.yaml": "a: 1\n"}},
+		DaemonSet{Meta: in("git"), Spec: DaemonSetSpec{
+			Selector: Selector{map[string]string{"app": "git"}}, UpdateStrategy: UpdateStrategy{"RollingUpdate", RollingUpdate{1, 0}},
+			Template: PodTemplate{PodMeta{Labels: map[string]string{"app": "git"}}, PodSpec{
+				ServiceAccountName: "git", HostNetwork: true, DNSPolicy: "ClusterFirstWithHostNet", SecurityContext: PodSecurityContext{true, 1, 1, 1, SeccompProfile{"RuntimeDefault"}},
+				Tolerations: []Toleration{{"a", "Exists", "NoSchedule"}}, Volumes: []Volume{{"c", &ConfigMapVolume{"git"}, nil}, {"s", nil, &SecretVolume{"git"}}},
+				Containers: []Container{{
+					Name: "git", Image: "git:1", ImagePullPolicy: "IfNotPresent", Args: []string{"run"}, Env: []EnvVar{{"T", EnvSource{KeyRef{"git", "t"}}}},
+					Resources: Resources{map[string]string{"cpu": "10m"}}, ReadinessProbe: &Probe{HTTPGet{"127.0.0.1", "/ready", 2000}, 10, 3},
+					SecurityContext: SecurityContext{Capabilities: Capabilities{[]string{"ALL"}}}, VolumeMounts: []VolumeMount{{"c", "/c", true}},
+				}},
+			}},
+		}},
 		HelmChartConfig{Meta: in("traefik"), Spec: HelmChartConfigSpec{"abort", "a: 1\nb: \"2\"\n"}},
 		Ingress{Meta: Meta{Name: "git", Namespace: "edge-git", Annotations: map[string]string{"tls": "true"}}, Spec: IngressSpec{
 			IngressClassName: "traefik", TLS: []IngressTLS{{[]string{"*.example.org"}, "git-tls"}},
@@ -152,6 +166,9 @@ func TestPaths(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"Namespace":        "/api/v1/namespaces/edge-git",
+		"ServiceAccount":   "/api/v1/namespaces/edge-git/serviceaccounts/git",
+		"ConfigMap":        "/api/v1/namespaces/edge-git/configmaps/git",
+		"DaemonSet":        "/apis/apps/v1/namespaces/edge-git/daemonsets/git",
 		"Secret":           "/api/v1/namespaces/edge-git/secrets/git-users",
 		"Service":          "/api/v1/namespaces/edge-git/services/git",
 		"EndpointSlice":    "/apis/discovery.k8s.io/v1/namespaces/edge-git/endpointslices/git-1",

@@ -30,3 +30,17 @@ type PolicyPort struct {
 func (NetworkPolicy) Kind() Kind {
 	return Kind{"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", false}
 }
+
+// ClosedName is the policy that each of our namespaces has.
+const ClosedName = "closed"
+
+// Closed lets nothing in and only questions for names out. Whatever ever lands
+// in such a namespace is alone until somebody opens it. Pods on the hosts'
+// network are not bound by it.
+func Closed() NetworkPolicySpec {
+	const dns = 53
+	return NetworkPolicySpec{
+		PodSelector: map[string]string{}, PolicyTypes: []string{"Ingress", "Egress"},
+		Egress: []PortRule{{Ports: []PolicyPort{{Port: dns, Protocol: "UDP"}, {Port: dns, Protocol: "TCP"}}}},
+	}
+}
