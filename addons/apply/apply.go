@@ -33,7 +33,7 @@ func Look(ctx context.Context, r cluster.Reader, path string) ([]byte, error) {
 func Changes(ctx context.Context, r cluster.Reader, objects []object.Object) ([]converge.Change, error) {
 	var out []converge.Change
 	for _, o := range objects {
-		have, err := compare(ctx, r, o)
+		have, err := Compare(ctx, r, o)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func ID(o object.Object) string { return o.Kind().Name + "/" + object.MetaOf(o).
 // All applies, in their order, the objects that are not as they are to be.
 func All(ctx context.Context, api cluster.API, objects []object.Object) error {
 	for _, o := range objects {
-		have, err := compare(ctx, api, o)
+		have, err := Compare(ctx, api, o)
 		if err != nil {
 			return err
 		}
@@ -68,19 +68,14 @@ func All(ctx context.Context, api cluster.API, objects []object.Object) error {
 	return nil
 }
 
-// compare says how what is there is not as the object, or "".
-func compare(ctx context.Context, r cluster.Reader, o object.Object) (string, error) {
+// Compare says how what is there is not as the object, or "".
+func Compare(ctx context.Context, r cluster.Reader, o object.Object) (string, error) {
 	live, err := Look(ctx, r, object.Path(o))
 	if err != nil {
 		return "", err
 	}
 	if live == nil {
 		return Absent, nil
-	}
-	if _, namespace := o.(object.Namespace); namespace && !Ours(live) {
-		name := object.MetaOf(o).Name
-		return "", machine.WithHint(fmt.Errorf("the namespace %s is there already and not of k3sedge", name),
-			"hand it over: kubectl label namespace %s %s=%s", name, object.ManagedBy, cluster.FieldManager)
 	}
 	sent, err := object.ToCluster(o)
 	if err != nil {
@@ -97,8 +92,31 @@ func compare(ctx context.Context, r cluster.Reader, o object.Object) (string, er
 	return "differs in " + field, nil
 }
 
-// Ours reports whether an object has our label.
+// Ours reports whether we applied an object.
 func Ours(live []byte) bool {
+	m, err := metaOf(live)
+	return err == nil && m.Labels[object.ManagedBy] == cluster.FieldManager && m.Annotations[object.Applied] != ""
+}
+
+func metaOf(live []byte) (object.Meta, error) {
 	var head struct{ Metadata object.Meta }
-	return json.Unmarshal(live, &head) == nil && head.Metadata.Labels[object.ManagedBy] == cluster.FieldManager
+	err := json.Unmarshal(live, &head)
+	return head.Metadata, err
+}
+
+// Vacant refuses a namespace that is there and that nobody has handed over to us.
+func Vacant(ctx context.Context, r cluster.Reader, namespace string) error {
+	live, err := Look(ctx, r, object.Namespace{}.Kind().Path("", namespace))
+	if err != nil || live == nil {
+		return err
+	}
+	m, err := metaOf(live)
+	if err != nil {
+		return fmt.Errorf("read the namespace %s: %w", namespace, err)
+	}
+	if m.Labels[object.ManagedBy] == cluster.FieldManager {
+		return nil
+	}
+	return machine.WithHint(fmt.Errorf("the namespace %s is there already and not of k3sedge", namespace),
+		"hand it over: kubectl label namespace %s %s=%s", namespace, object.ManagedBy, cluster.FieldManager)
 }

@@ -73,10 +73,11 @@ func TestANamespaceOfOthersIsNotTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	var hint interface{ Hint() string }
-	for _, err := range []error{func() error { _, err := Changes(t.Context(), k.API(), objects("x")); return err }(), All(t.Context(), k.API(), objects("x"))} {
-		if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "kubectl label namespace ours") {
-			t.Errorf("%v", err)
-		}
+	if err := Vacant(t.Context(), k.API(), "ours"); !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "kubectl label namespace ours") {
+		t.Errorf("%v", err)
+	}
+	if err := Vacant(t.Context(), k.API(), "none"); err != nil {
+		t.Error(err)
 	}
 	if len(k.Writes()) > 0 {
 		t.Errorf("wrote %v", k.Writes())
@@ -91,7 +92,7 @@ func TestWhatCannotBeSeenIsNotAbsent(t *testing.T) {
 	}
 	_, err := Changes(t.Context(), k.API(), objects("x"))
 	_, err2 := Leftovers(t.Context(), k.API(), []string{"/api/v1/namespaces/ours"})
-	for _, err := range []error{err, err2, All(t.Context(), k.API(), objects("x")), Remove(t.Context(), k.API(), []string{"/api/v1/namespaces/ours"})} {
+	for _, err := range []error{err, err2, All(t.Context(), k.API(), objects("x")), Vacant(t.Context(), k.API(), "ours"), Remove(t.Context(), k.API(), []string{"/api/v1/namespaces/ours"})} {
 		if err == nil {
 			t.Error("no error")
 		}

@@ -11,5 +11,5 @@
 // a Certificate to the challenge that is not met, and tells it in one line.
 //
 // It may import inventory, provision/machine, provision/cluster,
-// provision/converge, addons/object and addons/chart.
+// provision/converge, addons/apply, addons/chart and addons/object.
 package certmanager

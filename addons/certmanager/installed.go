@@ -3,8 +3,8 @@ package certmanager
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
+	"github.com/k3sedge/k3sedge/addons/apply"
 	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/provision/cluster"
@@ -50,7 +50,7 @@ func (s installed) Apply(ctx context.Context, api cluster.API) error {
 			}
 		}
 	}
-	return applyAll(ctx, api, wants)
+	return apply.All(ctx, api, wants)
 }
 
 func (s installed) wants(ctx context.Context, r cluster.Reader) ([]object.Object, error) {
@@ -58,7 +58,7 @@ func (s installed) wants(ctx context.Context, r cluster.Reader) ([]object.Object
 	if err != nil {
 		return nil, err
 	}
-	live, err := look(ctx, r, ref().Path())
+	live, err := apply.Look(ctx, r, ref().Path())
 	if err != nil {
 		return nil, err
 	}
@@ -90,74 +90,18 @@ func content(live, values []byte) []byte {
 	return tgz
 }
 
-// look reads an object; nil is one that is not there.
-func look(ctx context.Context, r cluster.Reader, path string) ([]byte, error) {
-	live, err := r.Get(ctx, path)
-	if cluster.NotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look at cert-manager: %w", err)
-	}
-	return live, nil
-}
-
 // compare says how an object differs from what is there.
 func compare(ctx context.Context, r cluster.Reader, o object.Object) ([]converge.Change, error) {
-	live, err := look(ctx, r, object.Path(o))
-	if err != nil {
+	have, err := apply.Compare(ctx, r, o)
+	if err != nil || have == "" {
 		return nil, err
 	}
-	is := converge.Change{ID: o.Kind().Name + "/" + object.MetaOf(o).Name, Have: "absent", Want: wanted(o)}
-	if live == nil {
-		return []converge.Change{is}, nil
-	}
-	sent, err := object.ToCluster(o)
-	if err != nil {
-		return nil, err
-	}
-	sum, err := object.Checksum(o)
-	if err != nil {
-		return nil, err
-	}
-	field, err := object.Difference(sent, sum, live)
-	if err != nil || field == "" {
-		return nil, err
-	}
-	is.Have = "differs in " + field
-	return []converge.Change{is}, nil
+	return []converge.Change{{ID: apply.ID(o), Have: have, Want: wanted(o)}}, nil
 }
 
 func wanted(o object.Object) string {
 	if _, ok := o.(object.HelmChart); ok {
-		return "applied, " + Package().Version
+		return apply.Applied + ", " + Package().Version
 	}
-	return "applied"
-}
-
-// applyAll writes what differs, in its order.
-func applyAll(ctx context.Context, api cluster.API, objects []object.Object) error {
-	for _, o := range objects {
-		changes, err := compare(ctx, api, o)
-		if err != nil {
-			return err
-		}
-		if len(changes) == 0 {
-			continue
-		}
-		send, err := object.ToCluster(o)
-		if err != nil {
-			return err
-		}
-		if err := api.Apply(ctx, send); err != nil {
-			return fmt.Errorf("apply %s: %w", object.Path(o), err)
-		}
-	}
-	return nil
-}
-
-// ours reports whether we applied an object.
-func ours(live []byte) bool {
-	var head struct{ Metadata object.Meta }
-	return json.Unmarshal(live, &head) == nil && head.Metadata.Labels[object.ManagedBy] == cluster.FieldManager && head.Metadata.Annotations[object.Applied] != ""
+	return apply.Applied
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/k3sedge/k3sedge/addons/apply"
 	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -60,8 +61,8 @@ func (s issuers) spare(ctx context.Context, r cluster.Reader) (string, error) {
 		return "", nil
 	}
 	path := object.ClusterIssuer{}.Kind().Path("", acme)
-	live, err := look(ctx, r, path)
-	if err != nil || !ours(live) {
+	live, err := apply.Look(ctx, r, path)
+	if err != nil || !apply.Ours(live) {
 		return "", err
 	}
 	return path, nil
@@ -77,7 +78,7 @@ func (s issuers) Apply(ctx context.Context, api cluster.API) error {
 	if err := answers(ctx, api, wants[len(wants)-1]); err != nil {
 		return err
 	}
-	if err := applyAll(ctx, api, wants); err != nil {
+	if err := apply.All(ctx, api, wants); err != nil {
 		return err
 	}
 	spare, err := s.spare(ctx, api)

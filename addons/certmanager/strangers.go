@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/k3sedge/k3sedge/addons/apply"
 	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/provision/cluster"
@@ -43,8 +44,8 @@ func helmed(annotations map[string]string) bool {
 // strangers finds what of others would be written over. Where our HelmChart is
 // there, the rest is ours too.
 func (c Config) strangers(ctx context.Context, r cluster.Reader) error {
-	live, err := look(ctx, r, ref().Path())
-	if err != nil || ours(live) {
+	live, err := apply.Look(ctx, r, ref().Path())
+	if err != nil || apply.Ours(live) {
 		return err
 	}
 	if live != nil && !c.Adopt {
@@ -76,7 +77,7 @@ func refuse(what, way string) error {
 // definitions looks whether Helm could take over the kinds of objects, which
 // it does only for its own release.
 func (c Config) definitions(ctx context.Context, r cluster.Reader) error {
-	live, err := look(ctx, r, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"+certificateCRD)
+	live, err := apply.Look(ctx, r, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"+certificateCRD)
 	if err != nil || live == nil {
 		return err
 	}
@@ -92,17 +93,8 @@ func (c Config) definitions(ctx context.Context, r cluster.Reader) error {
 }
 
 func (c Config) foreignNamespace(ctx context.Context, r cluster.Reader) error {
-	live, err := look(ctx, r, object.Namespace{}.Kind().Path("", namespace))
-	if err != nil || live == nil || c.Adopt {
-		return err
-	}
-	var head struct{ Metadata object.Meta }
-	if err := json.Unmarshal(live, &head); err != nil {
-		return fmt.Errorf("read the namespace %s: %w", namespace, err)
-	}
-	if head.Metadata.Labels[object.ManagedBy] == cluster.FieldManager {
+	if c.Adopt {
 		return nil
 	}
-	return machine.WithHint(fmt.Errorf("the namespace %s is there already and not of k3sedge", namespace),
-		"hand it over: kubectl label namespace %s %s=%s", namespace, object.ManagedBy, cluster.FieldManager)
+	return apply.Vacant(ctx, r, namespace)
 }

@@ -80,6 +80,9 @@ func (s placed) Check(ctx context.Context, r cluster.Reader) ([]converge.Change,
 	if objects == nil {
 		return []converge.Change{{ID: "cloudflared", Have: "without a tunnel", Want: "on every node, once the tunnel is made"}}, nil
 	}
+	if err := apply.Vacant(ctx, r, Namespace); err != nil {
+		return nil, err
+	}
 	changes, err := apply.Changes(ctx, r, objects)
 	if err != nil {
 		return nil, err
