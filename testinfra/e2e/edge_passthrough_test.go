@@ -63,6 +63,7 @@ func passthrough(t *testing.T, e *edge) {
 	// The edge ends TLS: with its own certificate, and no object of before.
 	e.must(0, argocd("--scheme", "https", "--ca", e.key("backend-ca.pem"), "--replace")...)
 	through(false)
+	through(false)
 	e.both(http.StatusOK, argoPage)
 	if made := e.kindsMade(ofArgo); made["ingressroutetcps"] > 0 || made["ingresses"] != 1 {
 		t.Errorf("ordinary: %v", made)

@@ -19,6 +19,7 @@ import (
 type serviceOptions struct {
 	file, output           string
 	replace, dryRun, force bool
+	was                    inventory.Service // as the folder has it; without a name where it has none
 }
 
 func newAddServiceCommand(s Streams) *cli.Command {
@@ -68,6 +69,9 @@ func runAddService(ctx context.Context, s Streams, o serviceOptions, service inv
 		return err
 	}
 	defer st.close()
+	if i := indexOf(st.project.Services, service.Name); i >= 0 {
+		o.was = st.project.Services[i]
+	}
 	if service, err = st.admit(service, o.replace); err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 	if _, err := inventory.SaveService(inventory.ServicesDir(o.file), service, o.replace); err != nil {
 		return err
 	}
-	stages := append(addons.Stages(config, st.kube()), st.answers(service, o.force))
+	stages := append(addons.Stages(config, st.kube()), st.answers(awaited{service, o.was, o.force}))
 	if _, err := converge.Run(ctx, stop, report, stages...); err != nil {
 		return halted{err, report.standing(), "k3sedge up"}
 	}

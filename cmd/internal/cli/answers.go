@@ -19,27 +19,37 @@ import (
 // Traefik reads a change at once, a certificate may have to be issued.
 const answerTime = 30 * time.Second
 
+// awaited is a service that is to answer at each node.
+type awaited struct {
+	inventory.Service
+	was    inventory.Service // before this run; without a name where it is new
+	forced bool              // no server is expected to answer
+}
+
 // answers is a stage in which each node asks its own Traefik for the service.
-// Of a service that was forced, no server is expected to answer.
-func (st *site) answers(service inventory.Service, forced bool) converge.Stage {
+func (st *site) answers(service awaited) converge.Stage {
 	stage := converge.Stage{Name: "answers"}
 	for _, n := range st.project.Cluster.Nodes {
-		step := lookStep{"service/answers", func(ctx context.Context) error { return st.awaitAnswer(ctx, n, service, forced) }}
+		step := lookStep{"service/answers", func(ctx context.Context) error { return st.awaitAnswer(ctx, n, service) }}
 		stage.Tracks = append(stage.Tracks, converge.Bind(n.Name, struct{}{}, struct{}{}, converge.Step[struct{}, struct{}](step)))
 	}
 	return stage
 }
 
-func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inventory.Service, forced bool) error {
+func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service awaited) error {
 	ask := look.Request{Dials: []look.Dial{{
 		Address: net.JoinHostPort(n.Address.String(), "443"), TLS: true, AnyCert: true, ServerName: service.SomeHost(),
 		HTTP: !service.Passthrough, Host: service.SomeHost(), Path: "/", Millis: 5000,
 	}}}
-	served, advice := served, adviceFor
-	if service.Passthrough {
-		ask.Dials = append(ask.Dials, addons.PassthroughDials(service)...)
+	served, advice, forced := served, adviceFor, service.forced
+	switch {
+	case service.Passthrough:
+		ask.Dials = append(ask.Dials, addons.PassthroughDials(service.Service)...)
 		served, advice = handedOver, passthroughAdvice
-		forced = forced || shutOut(service, n.Address)
+		forced = forced || shutOut(service.Service, n.Address)
+	case service.was.Passthrough:
+		ask.Dials = append(ask.Dials, addons.PassthroughDials(service.was)...)
+		served = takenBack
 	}
 	var last look.DialAnswer
 	wait := converge.Wait{What: "https://" + service.Host + " at " + n.Name, Every: 50 * time.Millisecond, Limit: answerTime}
@@ -54,7 +64,7 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service inven
 	if last.Outcome == "" {
 		return err // the node itself did not answer
 	}
-	return machine.WithHint(err, "%s", advice(last, service))
+	return machine.WithHint(err, "%s", advice(last, service.Service))
 }
 
 // served reports whether the answer came through the service's route. Traefik

@@ -16,13 +16,27 @@ import (
 // it does not know.
 func handedOver(answers []look.DialAnswer, forced bool) bool {
 	edge := answers[0]
-	for _, server := range answers[1:] {
-		if edge.Cert != nil && server.Cert != nil && edge.Cert.SHA256 == server.Cert.SHA256 {
-			return true
-		}
+	if fromServer(answers) {
+		return true
 	}
 	silent := edge.Outcome == look.Broken || edge.Outcome == look.TimedOut
 	return forced && silent && edge.Alert == ""
+}
+
+// fromServer reports whether the edge, the first answer, shows what one of the
+// servers shows.
+func fromServer(answers []look.DialAnswer) bool {
+	edge := answers[0].Cert
+	return edge != nil && slices.ContainsFunc(answers[1:], func(server look.DialAnswer) bool {
+		return server.Cert != nil && server.Cert.SHA256 == edge.SHA256
+	})
+}
+
+// takenBack reports whether a service that was handed over is served by the
+// edge itself. Until Traefik has let the old route go, all is answered by the
+// servers. Where both have the same certificate, the edge's header tells.
+func takenBack(answers []look.DialAnswer, forced bool) bool {
+	return served(answers, forced) && (!fromServer(answers) || answers[0].Header["Strict-Transport-Security"] != "")
 }
 
 // shutOut reports whether a node may not come itself: the edge hangs up then,

@@ -62,6 +62,14 @@ func TestWhatCountsAsHandedOver(t *testing.T) {
 			t.Errorf("%s: served %v, forced %v, %q, %q", name, usual, forced, told(tc.edge), advice)
 		}
 	}
+	back := look.DialAnswer{Outcome: look.Answered, Status: 200, Cert: cert("first")}
+	if takenBack(append([]look.DialAnswer{back}, servers...), false) {
+		t.Error("the server's own answer is taken for the edge's")
+	}
+	back.Header = map[string]string{"Strict-Transport-Security": "max-age=1"}
+	if !takenBack(append([]look.DialAnswer{back}, servers...), false) || !takenBack(append([]look.DialAnswer{{Outcome: look.Answered, Status: 200, Cert: cert("edge")}}, servers...), false) {
+		t.Error("the edge's answer is not taken for one")
+	}
 	s := inventory.Service{Allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}
 	if shutOut(inventory.Service{}, netip.MustParseAddr("10.0.0.11")) || shutOut(s, netip.MustParseAddr("10.0.0.11")) || !shutOut(s, netip.MustParseAddr("10.0.1.11")) {
 		t.Error("a node in allow is shut out, or one beside it is not")
@@ -88,7 +96,7 @@ func TestAddedNamesEachNode(t *testing.T) {
 func TestAnswersAskEveryNode(t *testing.T) {
 	t.Parallel()
 	st := &site{project: inventory.Project{Cluster: inventory.Cluster{Nodes: testNodes("edge-1", "edge-2")}}}
-	if tracks := st.answers(inventory.Service{}, false).Tracks; len(tracks) != 2 {
+	if tracks := st.answers(awaited{}).Tracks; len(tracks) != 2 {
 		t.Errorf("%d nodes are asked, want 2", len(tracks))
 	}
 	c := inventory.Cluster{SSH: inventory.SSH{User: "admin", Port: 2222}, K3s: &inventory.K3s{}, Nodes: testNodes("edge-1", "edge-2")}
