@@ -67,8 +67,7 @@ func checkObjects(ctx context.Context, v *view) ([]converge.Change, error) {
 	return out, nil
 }
 
-// applyObjects goes through three phases: namespaces, what routes name, routes.
-// A route that came before its middlewares would answer 404 for a while.
+// applyObjects goes through the phases, one after the other.
 func applyObjects(ctx context.Context, h *hands) error {
 	wants, seen, err := h.both(ctx)
 	if err != nil {
@@ -81,23 +80,13 @@ func applyObjects(ctx context.Context, h *hands) error {
 	if err := h.awaitNamespaces(ctx, todo); err != nil {
 		return err
 	}
-	for phase := range 3 {
-		part := slices.DeleteFunc(slices.Clone(todo), func(e edit) bool { return phaseOf(e.object.Kind()) != phase })
+	for phase := range object.Phases {
+		part := slices.DeleteFunc(slices.Clone(todo), func(e edit) bool { return object.Phase(e.object.Kind()) != phase })
 		if err := together(ctx, part, h.apply); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func phaseOf(k object.Kind) int {
-	switch k.Name {
-	case "Namespace":
-		return 0
-	case "Ingress", "IngressRouteTCP":
-		return 2
-	}
-	return 1
 }
 
 func (h *hands) apply(ctx context.Context, e edit) error {

@@ -18,7 +18,7 @@ import (
 type Config struct {
 	Cluster  inventory.Cluster
 	Services []inventory.Service // all of the folder
-	// Secrets resolves what a file refers to.
+	// Secrets resolves what a file refers to. Only Groups goes without it.
 	Secrets func(context.Context, inventory.SecretRef) (inventory.Secret, error)
 	// Cloudflare are its networks, in which no server of the LAN stands.
 	Cloudflare []netip.Prefix
@@ -28,6 +28,8 @@ type Config struct {
 	// Only names the one service that is looked at, applied, or, where it is
 	// not among Services, taken away. Empty means all.
 	Only string
+
+	unknown bool // secrets are named and not held
 }
 
 // want is one object as it is to be.
@@ -99,7 +101,8 @@ func rendered(out []want, owner string, objects []object.Object) ([]want, error)
 func (c Config) secretsOf(ctx context.Context, s inventory.Service) (Secrets, error) {
 	var out Secrets
 	var err error
-	if s.BasicAuth != nil {
+	out.Unknown = c.unknown
+	if s.BasicAuth != nil && !out.Unknown {
 		if out.Users, err = c.Secrets(ctx, s.BasicAuth.Users); err != nil {
 			return Secrets{}, fmt.Errorf("basicAuth.users: %w", err)
 		}

@@ -94,9 +94,15 @@ func (c *chain) refer(lan, tunnel string) {
 
 // users is the Secret with the names and passwords.
 func (w wanted) users() (object.Secret, error) {
-	lines, err := htpasswd(w.secrets.Users)
-	if err != nil {
-		return object.Secret{}, err
+	const key = "users"
+	out := object.Secret{Meta: w.meta(w.Name + "-users"), Type: "Opaque", From: map[string]string{key: w.BasicAuth.Users.Shown()}}
+	var lines inventory.Secret
+	if !w.secrets.Unknown {
+		var err error
+		if lines, err = htpasswd(w.secrets.Users); err != nil {
+			return object.Secret{}, err
+		}
 	}
-	return object.Secret{Meta: w.meta(w.Name + "-users"), Type: "Opaque", Hidden: map[string]inventory.Secret{"users": lines}}, nil
+	out.Hidden = map[string]inventory.Secret{key: lines}
+	return out, nil
 }

@@ -21,6 +21,8 @@ func NamespaceOf(service string) string { return namespacePrefix + service }
 type Secrets struct {
 	Users inventory.Secret // lines of htpasswd, if the service has basicAuth
 	CA    []byte           // PEM, if it has tls.ca
+	// Unknown says that Users were not asked for.
+	Unknown bool
 }
 
 // wanted is what the objects of one service are made from.

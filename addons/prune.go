@@ -87,8 +87,8 @@ func prune(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
-	for phase := 2; phase > 0; phase-- {
-		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return phaseOf(l.kind) != phase })
+	for phase := object.PhaseRoutes; phase > object.PhaseNamespaces; phase-- {
+		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return object.Phase(l.kind) != phase })
 		if err := together(ctx, part, h.remove); err != nil {
 			return err
 		}

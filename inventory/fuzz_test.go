@@ -101,6 +101,6 @@ func FuzzSecretRef(f *testing.F) {
 		if ref.check() == nil && !strings.HasPrefix(s, "env:") && !strings.HasPrefix(s, "file:") && !strings.HasPrefix(s, "cmd:") {
 			t.Errorf("%q is accepted", s)
 		}
-		_ = ref.shown()
+		_ = ref.Shown()
 	})
 }

@@ -103,14 +103,14 @@ func (r SecretRef) Resolve(ctx context.Context, lookup func(string) (string, boo
 		err = withHint(errEmpty, "put the secret there")
 	}
 	if err != nil {
-		return Secret{}, fmt.Errorf("%s %w", r.shown(), err)
+		return Secret{}, fmt.Errorf("%s %w", r.Shown(), err)
 	}
 	return NewSecret(value), nil
 }
 
-// shown is the reference as errors name it. Of a command only the program is
-// shown, because an argument may be a secret.
-func (r SecretRef) shown() string {
+// Shown is the reference as people are told it. Of a command only the program
+// is shown, because an argument may be a secret.
+func (r SecretRef) Shown() string {
 	if command, ok := strings.CutPrefix(string(r), "cmd:"); ok {
 		words := strings.Fields(command)
 		if len(words) > 1 {

@@ -75,6 +75,8 @@ type Secret struct {
 	// only the API is told.
 	Data   map[string][]byte           `json:"-"`
 	Hidden map[string]inventory.Secret `json:"-"`
+	// From says for people where a hidden value comes from.
+	From map[string]string `json:"-"`
 }
 
 // Kind implements Object.

@@ -58,6 +58,7 @@ func all() []Object {
 				}},
 			}},
 		}},
+		SealedSecret{Meta: in("git-users"), Spec: SealedSecretSpec{map[string]string{"users": "AgAB"}, SecretTemplate{Meta{Name: "git-users", Namespace: "edge-git"}, "Opaque"}}},
 		HelmChartConfig{Meta: in("traefik"), Spec: HelmChartConfigSpec{"abort", "a: 1\nb: \"2\"\n"}},
 		Ingress{Meta: Meta{Name: "git", Namespace: "edge-git", Annotations: map[string]string{"tls": "true"}}, Spec: IngressSpec{
 			IngressClassName: "traefik", TLS: []IngressTLS{{[]string{"*.example.org"}, "git-tls"}},
@@ -162,6 +163,32 @@ func TestChecksum(t *testing.T) {
 	}
 }
 
+// TestAnnotationsForOthers do not count for the checksum.
+func TestAnnotationsForOthers(t *testing.T) {
+	t.Parallel()
+	o := all()[0]
+	sum, err := Checksum(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := Annotated(o, map[string]string{"wave": "1"})
+	if err != nil || !strings.Contains(string(text), `    wave: "1"`) || !strings.Contains(string(text), sum) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func TestPhases(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[Kind]int{
+		Namespace{}.Kind(): PhaseNamespaces, Middleware{}.Kind(): PhaseParts, Service{}.Kind(): PhaseParts,
+		Ingress{}.Kind(): PhaseRoutes, IngressRouteTCP{}.Kind(): PhaseRoutes,
+	} {
+		if got := Phase(kind); got != want {
+			t.Errorf("%s: %d, want %d", kind.Name, got, want)
+		}
+	}
+}
+
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -177,6 +204,7 @@ func TestPaths(t *testing.T) {
 		"IngressRouteTCP":  "/apis/traefik.io/v1alpha1/namespaces/edge-git/ingressroutetcps/git",
 		"TLSOption":        "/apis/traefik.io/v1alpha1/namespaces/edge-git/tlsoptions/tls",
 		"ServersTransport": "/apis/traefik.io/v1alpha1/namespaces/edge-git/serverstransports/backend",
+		"SealedSecret":     "/apis/bitnami.com/v1alpha1/namespaces/edge-git/sealedsecrets/git-users",
 		"HelmChartConfig":  "/apis/helm.cattle.io/v1/namespaces/edge-git/helmchartconfigs/traefik",
 		"NetworkPolicy":    "/apis/networking.k8s.io/v1/namespaces/edge-git/networkpolicies/closed",
 		"HelmChart":        "/apis/helm.cattle.io/v1/namespaces/edge-git/helmcharts/cert-manager",

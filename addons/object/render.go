@@ -35,14 +35,45 @@ func Checksum(o Object) (string, error) {
 }
 
 func render(o Object, secrets bool) ([]byte, error) {
-	sum, err := Checksum(o)
+	m, err := Applies(o)
 	if err != nil {
 		return nil, err
+	}
+	return marshal(o, m, secrets)
+}
+
+// Applies is what an object is applied with: its own Meta, our label and the
+// checksum.
+func Applies(o Object) (Meta, error) {
+	sum, err := Checksum(o)
+	if err != nil {
+		return Meta{}, err
 	}
 	m := o.meta()
 	m.Labels = with(m.Labels, ManagedBy, cluster.FieldManager)
 	m.Annotations = with(m.Annotations, Applied, sum)
-	return marshal(o, m, secrets)
+	return m, nil
+}
+
+// Annotated is Shown as YAML, with annotations that are for another tool and
+// do not count for the checksum.
+func Annotated(o Object, annotations map[string]string) ([]byte, error) {
+	m, err := Applies(o)
+	if err != nil {
+		return nil, err
+	}
+	for key, value := range annotations {
+		m.Annotations = with(m.Annotations, key, value)
+	}
+	data, err := marshal(o, m, false)
+	if err != nil {
+		return nil, err
+	}
+	document, err := FromJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("write %s as YAML: %w", Path(o), err)
+	}
+	return document, nil
 }
 
 // with is m and one key more; m is left as it is.
@@ -100,13 +131,9 @@ func (s Secret) fields(reveal bool) any {
 func YAML(objects ...Object) ([]byte, error) {
 	var out bytes.Buffer
 	for i, o := range objects {
-		data, err := Shown(o)
+		document, err := Annotated(o, nil)
 		if err != nil {
 			return nil, err
-		}
-		document, err := FromJSON(data)
-		if err != nil {
-			return nil, fmt.Errorf("write %s as YAML: %w", Path(o), err)
 		}
 		if i > 0 {
 			out.WriteString("---\n")

@@ -54,7 +54,7 @@ they stand; k3sedge harden --check proves that they are still hardened.
 		Action:         rootAction,
 		Commands: []*cli.Command{
 			newInitCommand(s), newUpCommand(s), newAddServiceCommand(s), newRemoveServiceCommand(s), newServicesCommand(s),
-			newStatusCommand(s), newHardenCommand(s), newKubeconfigCommand(s), newRangesCommand(s), newTrustCommand(s),
+			newStatusCommand(s), newHardenCommand(s), newKubeconfigCommand(s), newExportCommand(s), newRangesCommand(s), newTrustCommand(s),
 			newDownCommand(s), newCompletionCommand(s), newVersionCommand(s),
 		},
 	}
