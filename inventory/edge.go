@@ -16,6 +16,9 @@ type Edge struct {
 	// AllowFrom are further sources that may reach ports 80 and 443. The LAN
 	// (network.cidr) always may; in mode portforward Cloudflare may as well.
 	AllowFrom []netip.Prefix `yaml:"allowFrom,omitempty"`
+	// PublicAddresses are the router's on the internet, for the records of
+	// public services in mode portforward. Left out, those records are the user's.
+	PublicAddresses []netip.Addr `yaml:"publicAddresses,omitempty"`
 	// Cloudflare is where names are kept. Left out, no record and no tunnel is
 	// touched: both are the user's.
 	Cloudflare *Cloudflare `yaml:"cloudflare,omitempty"`

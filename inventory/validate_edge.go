@@ -19,6 +19,7 @@ func validateEdge(c Cluster, f *findings) {
 	for i, p := range e.AllowFrom {
 		validateSource(f, indexPath("edge.allowFrom", i), p)
 	}
+	validatePublicAddresses(e, f)
 	if e.Cloudflare != nil {
 		validateCloudflare(*e.Cloudflare, f)
 	}
@@ -27,6 +28,22 @@ func validateEdge(c Cluster, f *findings) {
 	}
 	if e.Tunnel != nil {
 		validateTunnel(e, f)
+	}
+}
+
+func validatePublicAddresses(e Edge, f *findings) {
+	const at = "edge.publicAddresses"
+	if len(e.PublicAddresses) == 0 {
+		return
+	}
+	f.check(e.Mode == EdgePortForward, at, "needs edge.mode: portforward", "write mode: portforward, or take publicAddresses out")
+	f.check(e.Cloudflare != nil, at, "needs edge.cloudflare, where records are made", "write edge.cloudflare with token and zones, or take publicAddresses out")
+	seen := unique{}
+	for i, a := range e.PublicAddresses {
+		path := indexPath(at, i)
+		if f.check(isUnicast(a) && !a.IsPrivate() && !a.IsLinkLocalUnicast(), path, "not an address on the internet", "write the one that the router has outside, as a page that tells visitors their address shows it") {
+			seen.check(f, path, a.String())
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func Records(c inventory.Cluster, services []inventory.Service, tunnel string) [
 			out = append(out, r)
 		case s.Expose == inventory.ExposePublic:
 			r.Proxied = true
-			out = append(out, addressed(r, publicAddresses(c))...)
+			out = append(out, addressed(r, c.Edge.PublicAddresses)...)
 		default:
 			out = append(out, addressed(r, nodeAddresses(c))...)
 		}
@@ -60,13 +60,10 @@ func addressed(r Record, addresses []netip.Addr) []Record {
 func nodeAddresses(c inventory.Cluster) []netip.Addr {
 	var out []netip.Addr
 	for _, n := range c.Nodes {
-		out = append(out, n.Address)
+		out = append(out, n.Addresses()...)
 	}
 	return out
 }
-
-// publicAddresses are those of the router, in mode portforward.
-func publicAddresses(inventory.Cluster) []netip.Addr { return nil }
 
 // Note tells what of a service is left to the user, or "".
 func Note(c inventory.Cluster, s inventory.Service) string {
@@ -75,8 +72,8 @@ func Note(c inventory.Cluster, s inventory.Service) string {
 		return ""
 	case strings.HasPrefix(s.Host, "*."):
 		return "no record is made for the wildcard " + s.Host + ": make one for each name that is in use, DNS only, with the nodes' addresses"
-	case c.Edge.Mode == inventory.EdgePortForward && s.Expose == inventory.ExposePublic && len(publicAddresses(c)) == 0:
-		return "k3sedge does not know the public address of your router: make the record " + s.Host + " yourself, proxied, with that address"
+	case c.Edge.Mode == inventory.EdgePortForward && s.Expose == inventory.ExposePublic && len(c.Edge.PublicAddresses) == 0:
+		return "k3sedge does not know the public address of your router: make the record " + s.Host + " yourself, proxied, or name the address in edge.publicAddresses"
 	}
 	return ""
 }

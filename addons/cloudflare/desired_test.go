@@ -25,10 +25,17 @@ func TestDesired(t *testing.T) {
 func TestARecordForEachFamily(t *testing.T) {
 	t.Parallel()
 	c := testCluster(inventory.EdgeTunnel)
-	c.Nodes[1].Address = netip.MustParseAddr("fd00::12")
+	six := netip.MustParseAddr("fd00::12")
+	c.Nodes[1].Address6 = &six
 	got := Records(c, []inventory.Service{lan("nas")}, "")
-	if len(got) != 2 || got[0].Type != "A" || got[1].Type != "AAAA" || got[1].Content != "fd00::12" || got[1].Proxied {
+	if len(got) != 3 || got[0].Type != "A" || got[2].Type != "AAAA" || got[2].Content != "fd00::12" || got[2].Proxied {
 		t.Errorf("%v", got)
+	}
+	c = testCluster(inventory.EdgePortForward)
+	c.Edge.PublicAddresses = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("2001:db8::7")}
+	got = Records(c, []inventory.Service{public("git")}, "")
+	if texts(got) != "A 203.0.113.7 (proxied), AAAA 2001:db8::7 (proxied)" || Note(c, public("git")) != "" {
+		t.Errorf("%s, %q", texts(got), Note(c, public("git")))
 	}
 }
 
