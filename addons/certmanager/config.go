@@ -14,7 +14,7 @@ import (
 // Config is what cert-manager is to be.
 type Config struct {
 	Cluster inventory.Cluster
-	// Secrets resolves what the file refers to.
+	// Secrets resolves what the file refers to. Only Exported goes without it.
 	Secrets func(context.Context, inventory.SecretRef) (inventory.Secret, error)
 	// Bundled finds a file in the user's bundle and holds it against its
 	// checksum. Without that file it returns "". Nil means that there is no bundle.
@@ -23,6 +23,8 @@ type Config struct {
 	Cache string
 	// Adopt takes over a cert-manager that was installed by hand, where that can be done.
 	Adopt bool
+
+	unknown bool // the token is named and not held
 }
 
 type step = converge.Step[cluster.Reader, cluster.API]

@@ -108,7 +108,8 @@ func (c Config) objects(ctx context.Context) ([]object.Object, error) {
 	}
 	certs := c.certificates()
 	out := []object.Object{
-		object.Secret{Meta: object.Meta{Name: tokenSecret, Namespace: namespace}, Type: "Opaque", Hidden: map[string]inventory.Secret{tokenKey: token}},
+		object.Secret{Meta: object.Meta{Name: tokenSecret, Namespace: namespace}, Type: "Opaque",
+			Hidden: map[string]inventory.Secret{tokenKey: token}, From: map[string]string{tokenKey: c.tokenRef().Shown()}},
 		c.issuer(staging, object.ACME{Server: stagingDirectory}),
 		c.issuer(production, object.ACME{Server: productionDirectory}),
 	}
@@ -131,14 +132,25 @@ func (c Config) issuer(name string, a object.ACME) object.ClusterIssuer {
 	return object.ClusterIssuer{Meta: object.Meta{Name: name}, Spec: object.ClusterIssuerSpec{ACME: a}}
 }
 
+// tokenRef is where the token of cert-manager is kept.
+func (c Config) tokenRef() inventory.SecretRef {
+	if own := c.certificates().Token; own != nil {
+		return *own
+	}
+	return c.Cluster.Edge.Cloudflare.Token
+}
+
 // token is that of cert-manager. A file of it ends with a newline, which
 // Cloudflare would be told as part of it.
 func (c Config) token(ctx context.Context) (inventory.Secret, error) {
-	key, from := "edge.cloudflare.token", c.Cluster.Edge.Cloudflare.Token
-	if own := c.certificates().Token; own != nil {
-		key, from = "edge.certificates.token", *own
+	if c.unknown {
+		return inventory.Secret{}, nil
 	}
-	secret, err := c.Secrets(ctx, from)
+	key := "edge.cloudflare.token"
+	if c.certificates().Token != nil {
+		key = "edge.certificates.token"
+	}
+	secret, err := c.Secrets(ctx, c.tokenRef())
 	if err != nil {
 		return inventory.Secret{}, fmt.Errorf("%s: %w", key, err)
 	}

@@ -45,14 +45,19 @@ func Objects(c inventory.Cluster, services []inventory.Service, k cloudflare.Con
 		object.ServiceAccount{Meta: meta(name)},
 	}
 	if !local(c) {
-		return append(out, secret(tokenSecret, tokenKey, k.Tunnel, k.Token), remoteSet(k)), nil
+		s := secret(tokenSecret, tokenKey, k.Tunnel, k.Token)
+		s.From = map[string]string{tokenKey: "the tunnel's token at Cloudflare (cloudflared tunnel token " + k.Tunnel + ")"}
+		return append(out, s, remoteSet(k)), nil
 	}
 	config, err := configuration(c, services, k.Tunnel)
 	if err != nil {
 		return nil, err
 	}
-	return append(out,
-		secret(credentialsSecret, credentialsKey, k.Tunnel, k.Credentials),
+	s := secret(credentialsSecret, credentialsKey, k.Tunnel, k.Credentials)
+	if ref := c.Edge.Tunnel.Credentials; ref != nil {
+		s.From = map[string]string{credentialsKey: ref.Shown()}
+	}
+	return append(out, s,
 		object.ConfigMap{Meta: meta(name), Data: map[string]string{configKey: config}},
 		localSet(k, config)), nil
 }
