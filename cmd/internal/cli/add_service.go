@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/k3sedge/k3sedge/addons"
+	"github.com/k3sedge/k3sedge/addons/cloudflare"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -17,9 +18,9 @@ import (
 
 // serviceOptions are the flags of `k3sedge add-service` beyond the service.
 type serviceOptions struct {
-	file, output           string
-	replace, dryRun, force bool
-	was                    inventory.Service // as the folder has it; without a name where it has none
+	file, output                  string
+	replace, dryRun, force, adopt bool
+	was                           inventory.Service // as the folder has it; without a name where it has none
 }
 
 func newAddServiceCommand(s Streams) *cli.Command {
@@ -27,7 +28,7 @@ func newAddServiceCommand(s Streams) *cli.Command {
 		switchFlag("replace", "change a service that is there already"),
 		switchFlag("dry-run", "print what would change in the cluster, write nothing"),
 		switchFlag("force", "go on although a server does not answer from a node"),
-		fileFlag(), serviceOutputFlag())
+		adoptFlag(), fileFlag(), serviceOutputFlag())
 	return command(cli.Command{
 		Name: "add-service", Usage: "put a server of your LAN behind the edge",
 		Description: `Checks the service against every rule, asks its servers from each node, writes
@@ -42,13 +43,17 @@ Nothing is written before every check has passed.`,
 			if err != nil {
 				return err
 			}
-			o := serviceOptions{file: c.String("file"), output: c.String("output"), replace: c.Bool("replace"), dryRun: c.Bool("dry-run"), force: c.Bool("force")}
+			o := serviceOptions{file: c.String("file"), output: c.String("output"), replace: c.Bool("replace"), dryRun: c.Bool("dry-run"), force: c.Bool("force"), adopt: c.Bool("adopt")}
 			return runAddService(c.Context, s, o, service)
 		},
 	}, "NAME", `k3sedge add-service git --host git.example.org --to 10.0.0.20:3000
 k3sedge add-service pve --host pve.example.org --to 10.0.0.2:8006 --scheme https --ca pve-root-ca.pem
 k3sedge add-service argocd --host argocd.example.org --to 10.0.0.30:443 --passthrough
 k3sedge add-service wiki --host wiki.example.org --to 10.0.0.30:80 --expose public --dry-run`)
+}
+
+func adoptFlag() cli.Flag {
+	return switchFlag("adopt", "take over records, tunnels and rules of somebody else's that are in the way; without it they are shown, and nothing is changed")
 }
 
 func serviceOutputFlag() cli.Flag {
@@ -69,6 +74,7 @@ func runAddService(ctx context.Context, s Streams, o serviceOptions, service inv
 		return err
 	}
 	defer st.close()
+	st.adopt = o.adopt
 	if i := indexOf(st.project.Services, service.Name); i >= 0 {
 		o.was = st.project.Services[i]
 	}
@@ -123,11 +129,25 @@ func (st *site) printDiff(ctx context.Context, config addons.Config) error {
 	if err != nil {
 		return refused(couldNotLook{err})
 	}
-	if len(text) == 0 {
+	changes, err := st.namesOf(config).Differences(ctx)
+	if err != nil {
+		return refused(couldNotLook{err})
+	}
+	if len(text)+len(changes) == 0 {
 		fmt.Fprintln(st.streams.Err, "no changes")
 	}
-	_, err = st.streams.Out.Write(text)
-	return err
+	if _, err := st.streams.Out.Write(text); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		fmt.Fprintf(st.streams.Out, "Cloudflare: %s\n-%s\n+%s\n", c.ID, c.Have, c.Want)
+	}
+	return nil
+}
+
+// namesOf looks at what a service needs at Cloudflare, without any hand to change it.
+func (st *site) namesOf(config addons.Config) *cloudflare.Run {
+	return cloudflare.Observe(st.flareConfig(config), st.flareClient())
 }
 
 // addService is the whole way of a service: asked, held against the cluster,
@@ -143,6 +163,10 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 	for _, look := range []lookStep{
 		{"service/servers", func(ctx context.Context) error { return st.askServers(ctx, service, o.force) }},
 		{"service/rules", func(ctx context.Context) error { return addons.Rules(ctx, config, st.kube()) }},
+		{"service/names", func(ctx context.Context) error {
+			_, err := st.namesOf(config).Differences(ctx)
+			return err
+		}},
 	} {
 		checks.Tracks = append(checks.Tracks, look.wanted("").Tracks...)
 	}
@@ -152,7 +176,7 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 	if _, err := inventory.SaveService(inventory.ServicesDir(o.file), service, o.replace); err != nil {
 		return err
 	}
-	stages := append(addons.Stages(config, st.kube()), st.answers(awaited{service, o.was, o.force}))
+	stages := append(st.someService(config), st.answers(awaited{service, o.was, o.force}))
 	if _, err := converge.Run(ctx, stop, report, stages...); err != nil {
 		return halted{err, report.standing(), "k3sedge up"}
 	}
@@ -162,7 +186,8 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 // refused makes a broken rule what it is: a service that must be another one.
 func refused(err error) error {
 	var rule *addons.RuleError
-	if errors.As(err, &rule) {
+	var foreign *cloudflare.ForeignError
+	if errors.As(err, &rule) || errors.As(err, &foreign) {
 		return usageError{err}
 	}
 	return err

@@ -74,8 +74,8 @@ func (st *site) clusterStages() ([]converge.Stage, error) {
 	api := st.kube()
 	stages := k3s.Stages(config, hosts, api)
 	stages = append(stages, traefik.Stages(st.traefikConfig(), api)...)
-	services, err := st.addonsConfig("")
-	return append(stages, addons.Stages(services, api)...), err
+	more, err := st.edgeStages()
+	return append(stages, more...), err
 }
 
 // clusterPlan are the same stages without any hand to change something.
@@ -90,8 +90,8 @@ func (st *site) clusterPlan() ([]converge.Stage, error) {
 	api := st.kube()
 	stages := k3s.PlanStages(config, st.lookers(), api)
 	stages = append(stages, traefik.PlanStages(st.traefikConfig(), api)...)
-	services, err := st.addonsConfig("")
-	return append(stages, addons.PlanStages(services, api)...), err
+	more, err := st.edgePlan()
+	return append(stages, more...), err
 }
 
 // lookers are the nodes, for those who may only look.
@@ -108,17 +108,22 @@ func (st *site) k3sConfig(files func(context.Context, release.Source, string) (r
 	c := st.project.Cluster
 	source := release.Source{K3s: *c.K3s}
 	if c.K3s.Bundle == "" {
-		cache, err := st.streams.cacheDir()
-		if err != nil {
+		var err error
+		if source.Cache, err = st.cacheFor("k3s"); err != nil {
 			return k3s.Config{}, err
 		}
-		source.Cache = filepath.Join(cache, "k3s")
 	}
 	manifest := func(ctx context.Context) ([]byte, error) { return st.traefikManifest(ctx, source.Version()) }
 	return k3s.Config{
 		Cluster: c, Manifests: []k3s.Manifest{{Name: "k3sedge-traefik.yaml", Content: manifest}}, Now: time.Now,
 		Files: func(ctx context.Context, arch string) (release.Files, error) { return files(ctx, source, arch) },
 	}, nil
+}
+
+// cacheFor is where downloads of one kind are kept.
+func (st *site) cacheFor(kind string) (string, error) {
+	cache, err := st.streams.cacheDir()
+	return filepath.Join(cache, kind), err
 }
 
 // traefikManifest configures Traefik from its first start on. K3s applies it
@@ -162,9 +167,7 @@ func (st *site) addonsConfig(only string) (addons.Config, error) {
 	cloudflare, err := loadRanges(st.file)
 	return addons.Config{
 		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: cloudflare, Only: only, NoFolder: st.project.NoServicesFolder && only == "",
-		Secrets: once(func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
-			return ref.Resolve(ctx, st.streams.Getenv)
-		}),
+		Secrets: st.secret,
 	}, err
 }
 

@@ -102,8 +102,8 @@ func TestWhereKubectlLooks(t *testing.T) {
 	}
 }
 
-// cloudflare is a server that publishes these networks.
-func cloudflare(t *testing.T, networks []netip.Prefix) string {
+// flareRanges is a server that publishes these networks.
+func flareRanges(t *testing.T, networks []netip.Prefix) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, p := range networks {
@@ -130,7 +130,7 @@ func TestRefreshTellsWhatIsAnother(t *testing.T) {
 		{moved, "no change\n"},
 	} {
 		var out, errs bytes.Buffer
-		err := runRanges(t.Context(), testStreams(&out, &errs), rangesOptions{file, cloudflare(t, tc.published), true})
+		err := runRanges(t.Context(), testStreams(&out, &errs), rangesOptions{file, flareRanges(t, tc.published), true})
 		if err != nil || errs.String() != tc.says || out.String() != lines(tc.published) || readFile(t, rangesFile(file)) != out.String() {
 			t.Errorf("%q, %v", errs.String(), err)
 		}
@@ -140,7 +140,7 @@ func TestRefreshTellsWhatIsAnother(t *testing.T) {
 func TestRefreshKeepsAListThatIsCloudflares(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "k3sedge.yaml")
-	err := runRanges(t.Context(), testStreams(io.Discard, io.Discard), rangesOptions{file, cloudflare(t, traefik.Ranges()[:3]), true})
+	err := runRanges(t.Context(), testStreams(io.Discard, io.Discard), rangesOptions{file, flareRanges(t, traefik.Ranges()[:3]), true})
 	if codeOf(err) != exitUnknown || hintOf(err) == "" {
 		t.Errorf("three networks: %v", err)
 	}
@@ -153,7 +153,7 @@ func TestRefreshKeepsAListThatIsCloudflares(t *testing.T) {
 	}
 	for _, refresh := range []bool{false, true} {
 		want := map[bool]int{false: exitUsage, true: exitOK}[refresh]
-		err := runRanges(t.Context(), testStreams(io.Discard, io.Discard), rangesOptions{file, cloudflare(t, traefik.Ranges()), refresh})
+		err := runRanges(t.Context(), testStreams(io.Discard, io.Discard), rangesOptions{file, flareRanges(t, traefik.Ranges()), refresh})
 		if codeOf(err) != want {
 			t.Errorf("refresh %v: %v", refresh, err)
 		}

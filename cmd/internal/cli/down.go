@@ -8,27 +8,29 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/k3sedge/k3sedge/addons/cloudflare"
 	"github.com/k3sedge/k3sedge/provision"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // downOptions are the flags of `k3sedge down`.
 type downOptions struct {
-	file string
-	yes  bool
+	file           string
+	yes, keepNames bool
 }
 
 func newDownCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "down", Usage: "show what would be destroyed, ask, destroy",
 		Description: `Destroys the VMs of this cluster and their disks. A VM is only touched if its
-number, its name and the mark in its description all agree. The image stays.`,
-		Flags: []cli.Flag{fileFlag(), yesFlag("do not ask")},
+number, its name and the mark in its description all agree. The image stays. Before
+that, the records and the tunnel of this cluster are taken away at Cloudflare.`,
+		Flags: []cli.Flag{fileFlag(), yesFlag("do not ask"), switchFlag("keep-names", "leave records and tunnel at Cloudflare as they are")},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			return runDown(c.Context, s, downOptions{file: c.String("file"), yes: c.Bool("yes")})
+			return runDown(c.Context, s, downOptions{file: c.String("file"), yes: c.Bool("yes"), keepNames: c.Bool("keep-names")})
 		},
 	}, "", `k3sedge down
 k3sedge down --yes`)
@@ -55,15 +57,47 @@ func runDown(parent context.Context, s Streams, o downOptions) error {
 	if err != nil {
 		return err
 	}
-	if len(doomed) == 0 {
+	forget := st.forgets(o)
+	if len(doomed) == 0 && !forget {
 		fmt.Fprintln(s.Err, "there is nothing to destroy")
 		return nil
 	}
-	if err := agreeToDestroy(ctx, st, doomed, o.yes); err != nil {
+	if err := agreeToDestroy(ctx, st, doomed, o); err != nil {
 		return err
+	}
+	if forget {
+		if err := st.forget(ctx); err != nil {
+			return err
+		}
+	}
+	if len(doomed) == 0 {
+		fmt.Fprintln(s.Err, "there are no machines to destroy")
+		return nil
 	}
 	release() // from here on, one Ctrl-C leaves nothing half-done
 	return destroyAll(parent, st, p, doomed)
+}
+
+// forgets reports whether there may be something of this cluster at Cloudflare.
+func (st *site) forgets(o downOptions) bool {
+	edge := st.project.Cluster.Edge
+	return edge != nil && edge.Cloudflare != nil && !o.keepNames
+}
+
+// forget takes away what leads to the cluster, before the cluster goes.
+func (st *site) forget(ctx context.Context) error {
+	services, err := st.addonsConfig("")
+	if err != nil {
+		return err
+	}
+	run := cloudflare.Bind(st.flareConfig(services), st.flareClient())
+	report, err := openReport(st.streams, "text", "")
+	if err != nil {
+		return err
+	}
+	defer report.close()
+	_, err = converge.Run(ctx, nil, report, lookStep{"cloudflare/forgotten", run.Forget}.wanted("cloudflare"))
+	return orHint(err, "--keep-names destroys the machines and leaves what is at Cloudflare")
 }
 
 // findDoomed shows what it waits for: an earlier run may have begun something.
@@ -98,13 +132,18 @@ func destroyAll(ctx context.Context, st *site, p *provision.Proxmox, doomed []pr
 	return nil
 }
 
-func agreeToDestroy(ctx context.Context, st *site, doomed []provision.Doomed, yes bool) error {
+func agreeToDestroy(ctx context.Context, st *site, doomed []provision.Doomed, o downOptions) error {
 	s := st.streams
-	fmt.Fprintln(s.Err, "this destroys, with all their disks:")
+	if st.forgets(o) {
+		fmt.Fprintln(s.Err, "this takes away the records and the tunnel that are this cluster's at Cloudflare")
+	}
+	if len(doomed) > 0 {
+		fmt.Fprintln(s.Err, "this destroys, with all their disks:")
+	}
 	for _, d := range doomed {
 		fmt.Fprintf(s.Err, "  VM %d %s (%s): %s\n", d.VMID, d.Name, d.Mark, strings.Join(d.Disks, ", "))
 	}
-	if yes {
+	if o.yes {
 		return nil
 	}
 	name := st.project.Cluster.Name

@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/k3sedge/k3sedge/addons"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
@@ -59,7 +58,7 @@ func runRemoveService(ctx context.Context, s Streams, file, output, name string)
 	if err != nil {
 		return err
 	}
-	result, err := converge.Run(ctx, stop, report, addons.Stages(config, st.kube())...)
+	result, err := converge.Run(ctx, stop, report, st.someService(config)...)
 	report.close()
 	switch {
 	case err != nil:

@@ -41,6 +41,8 @@ type site struct {
 	chosen   []inventory.Node // those that this run is about: all, unless --node names some
 	ranges   []netip.Prefix   // of Cloudflare, where the edge's mode trusts them
 	api      *kubeapi.Client  // nil until it is needed
+	secret   resolver         // of what the files refer to
+	adopt    bool             // what somebody else made, and is in the way, becomes ours
 
 	pveMu sync.Mutex
 	pve   *provision.Proxmox // nil until it is needed
@@ -59,6 +61,9 @@ func openSite(ctx context.Context, s Streams, file, work string) (*site, error) 
 		return nil, err
 	}
 	st := &site{streams: s, file: file, project: project, dir: stateDirOf(file), guests: map[string]*guest{}, policies: map[string]hardening.Policy{}}
+	st.secret = once(func(ctx context.Context, ref inventory.SecretRef) (inventory.Secret, error) {
+		return ref.Resolve(ctx, s.Getenv)
+	})
 	if work != "" {
 		if st.unlock, err = st.dir.lock(work); err != nil {
 			return nil, err

@@ -16,28 +16,30 @@ import (
 // upOptions are the flags of `k3sedge up`.
 type upOptions struct {
 	file, output, bundle string
-	plan                 bool
+	plan, adopt          bool
 	wait                 time.Duration
 }
 
 func newUpCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "up", Usage: "make the machines, harden them, install K3s and Traefik, bring the services; go on where an earlier run stopped",
-		Description: `Goes through the stages image, machines, hardening, K3s, Traefik and services. Each
-step looks first, changes only what differs, and looks again. A second run changes
-nothing and restarts nothing. A file without k3s section ends after hardening.
+		Description: `Goes through the stages image, machines, hardening, K3s, Traefik, cert-manager, the
+tunnel, and the services with their certificates, rules and records. Each step looks
+first, changes only what differs, and looks again. A second run changes nothing and
+restarts nothing. A file without k3s section ends after hardening.
 Ctrl-C once finishes the running step; twice stops at once.`,
 		Flags: []cli.Flag{
 			fileFlag(), outputFlag("`FORMAT` of progress and result"),
 			switchFlag("plan", "look, change nothing, print what would change (exit code 3 if anything)"),
 			&cli.StringFlag{Name: "bundle", Usage: "`DIR` with the files of a K3s release, in place of k3s.bundle; nothing is downloaded"},
+			adoptFlag(),
 			&cli.DurationFlag{Name: "wait", Value: firstLogin, DefaultText: "5m", Usage: "how long a machine may take to its first login, a `DURATION` such as 10m"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			o := upOptions{file: c.String("file"), output: c.String("output"), bundle: c.String("bundle"), plan: c.Bool("plan"), wait: c.Duration("wait")}
+			o := upOptions{file: c.String("file"), output: c.String("output"), bundle: c.String("bundle"), plan: c.Bool("plan"), adopt: c.Bool("adopt"), wait: c.Duration("wait")}
 			if o.wait <= 0 {
 				return usagef("--wait takes a time such as 90s or 10m", "--wait %s: not above zero", o.wait)
 			}
@@ -106,6 +108,7 @@ func runUp(ctx context.Context, s Streams, o upOptions) error {
 		return err
 	}
 	defer st.close()
+	st.adopt = o.adopt
 	if err := st.useBundle(o.bundle); err != nil {
 		return err
 	}
@@ -147,6 +150,7 @@ func runPlan(ctx context.Context, s Streams, o upOptions) error {
 		return couldNotLook{err}
 	}
 	defer st.close()
+	st.adopt = o.adopt
 	if err := st.useBundle(o.bundle); err != nil {
 		return err
 	}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/addons"
+	"github.com/k3sedge/k3sedge/addons/certmanager"
+	"github.com/k3sedge/k3sedge/addons/cloudflare"
+	"github.com/k3sedge/k3sedge/addons/cloudflared"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+)
+
+// flareConfig is what is wanted at Cloudflare for the services of a run.
+func (st *site) flareConfig(services addons.Config) cloudflare.Config {
+	return cloudflare.Config{
+		Cluster: services.Cluster, Services: services.Services, Only: services.Only, NoFolder: services.NoFolder, Adopt: st.adopt,
+		Held:    func(ctx context.Context) (string, error) { return cloudflared.HeldTunnel(ctx, st.kube()) },
+		Secrets: st.secret,
+	}
+}
+
+// flareClient reaches Cloudflare with the token that the file names. Nothing
+// is contacted, and no token resolved, before the first request.
+func (st *site) flareClient() *cloudflare.Client {
+	return cloudflare.New(cloudflare.Settings{Token: func(ctx context.Context) (inventory.Secret, error) {
+		return st.secret(ctx, st.project.Cluster.Edge.Cloudflare.Token)
+	}})
+}
+
+func (st *site) tunnelConfig(run *cloudflare.Run) cloudflared.Config {
+	return cloudflared.Config{Cluster: st.project.Cluster, Services: st.project.Services, Connector: run.Connector}
+}
+
+func (st *site) certmanagerConfig() (certmanager.Config, error) {
+	cache, err := st.cacheFor("charts")
+	return certmanager.Config{
+		Cluster: st.project.Cluster, Secrets: st.secret, Cache: cache, Adopt: st.adopt,
+	}, err
+}
+
+// edgeStages are what `up` does beyond Traefik, in order: what services need,
+// and then the services. What leads to a service that goes is taken away
+// before the service, and is made after it.
+func (st *site) edgeStages() ([]converge.Stage, error) {
+	certs, services, err := st.edgeConfigs("")
+	if err != nil {
+		return nil, err
+	}
+	api, run := st.kube(), cloudflare.Bind(st.flareConfig(services), st.flareClient())
+	stages := append(certmanager.Stages(certs, api), run.Tunnel()...)
+	if st.project.Cluster.Edge.Cloudflare != nil {
+		stages = append(stages, cloudflared.Stages(st.tunnelConfig(run), api)...)
+	}
+	return append(stages, st.serviceStages(services, run)...), nil
+}
+
+// edgePlan are the same stages without any hand to change something.
+func (st *site) edgePlan() ([]converge.Stage, error) {
+	certs, services, err := st.edgeConfigs("")
+	if err != nil {
+		return nil, err
+	}
+	api, run := st.kube(), cloudflare.Observe(st.flareConfig(services), st.flareClient())
+	stages := append(certmanager.PlanStages(certs, api), run.Tunnel()...)
+	if st.project.Cluster.Edge.Cloudflare != nil {
+		stages = append(stages, cloudflared.PlanStages(st.tunnelConfig(run), api)...)
+	}
+	return slices.Concat(stages, run.Withdraw(), addons.PlanStages(services, api), run.Publish()), nil
+}
+
+// serviceStages bring services, or take them away, with all that leads to them.
+func (st *site) serviceStages(services addons.Config, run *cloudflare.Run) []converge.Stage {
+	return slices.Concat(run.Withdraw(), addons.Stages(services, st.kube()), run.Publish())
+}
+
+// someService are the stages for one service. With local management the
+// tunnel's rules are in the cluster, with cloudflared.
+func (st *site) someService(services addons.Config) []converge.Stage {
+	run := cloudflare.Bind(st.flareConfig(services), st.flareClient())
+	stages := st.serviceStages(services, run)
+	if tunnel := st.project.Cluster.Edge.Tunnel; tunnel != nil && tunnel.Management == inventory.TunnelLocal {
+		stages = append(cloudflared.Stages(st.tunnelConfig(run), st.kube()), stages...)
+	}
+	return stages
+}
+
+func (st *site) edgeConfigs(only string) (certmanager.Config, addons.Config, error) {
+	certs, err := st.certmanagerConfig()
+	services, errServices := st.addonsConfig(only)
+	return certs, services, errors.Join(err, errServices)
+}
