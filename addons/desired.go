@@ -20,6 +20,8 @@ type Config struct {
 	Services []inventory.Service // all of the folder
 	// Secrets resolves what a file refers to. Only Groups goes without it.
 	Secrets func(context.Context, inventory.SecretRef) (inventory.Secret, error)
+	// Signer signs for edge.certificates.issuer: origin.
+	Signer Signer
 	// Cloudflare are its networks, in which no server of the LAN stands.
 	Cloudflare []netip.Prefix
 	// NoFolder says that there is no folder of services. That is more likely

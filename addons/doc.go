@@ -8,5 +8,6 @@
 // configuration is in addons/traefik.
 //
 // It imports inventory, provision/cluster, provision/converge, provision/machine,
-// provision/machine/look and addons/object.
+// provision/machine/look, addons/object and addons/certmanager, which knows how
+// certificates stand.
 package addons

@@ -78,3 +78,11 @@ func golden(t *testing.T, file string, objects []object.Object) {
 		t.Errorf("differs from %s; got:\n%s", file, got)
 	}
 }
+
+func hintOf(err error) string {
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) {
+		return hint.Hint()
+	}
+	return ""
+}

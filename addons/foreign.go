@@ -52,7 +52,14 @@ func automatic(it item, service string) bool {
 	case "ConfigMap":
 		return it.meta.Name == "kube-root-ca.crt"
 	case "Secret":
-		return it.meta.Name == certificateSecret(service)
+		// cert-manager keeps a key in one of its own while it is signed.
+		return it.meta.Name == certificateSecret(service) || it.meta.Labels["cert-manager.io/next-private-key"] == "true"
 	}
 	return false
+}
+
+// holdsCertificate reports whether it is the secret with the certificate of a
+// service. It goes with the service alone, whoever fills it from now on.
+func (i item) holdsCertificate(service string) bool {
+	return i.kind.Name == object.Secret{}.Kind().Name && i.meta.Name == certificateSecret(service)
 }

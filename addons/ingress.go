@@ -13,7 +13,8 @@ const (
 
 	ingressClass  = "traefik"
 	tlsOptionName = "tls"
-	// defaultOptions is the one that Traefik takes for hosts that nobody has.
+	// defaultOptions is the one that Traefik takes for hosts that nobody has,
+	// and the one name of a TLSStore that it follows.
 	defaultOptions = "default"
 )
 
@@ -22,6 +23,9 @@ func (w wanted) ingress(middlewares []string) object.Object {
 	i := w.route(w.Name, entryLAN, middlewares)
 	i.Annotations[annotations+"router.tls"] = "true"
 	i.Annotations[annotations+"router.tls.options"] = reference(SystemNamespace, tlsOptionName)
+	if covered(w.edge, w.Host) {
+		return i // the certificate of the zone is found by the host's name
+	}
 	i.Spec.TLS = []object.IngressTLS{{Hosts: []string{w.Host}, SecretName: certificateSecret(w.Name)}}
 	return i
 }

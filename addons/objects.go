@@ -58,6 +58,7 @@ func Objects(c inventory.Cluster, s inventory.Service, secrets Secrets) ([]objec
 	out = append(out, w.transport()...)
 	out = append(out, w.service())
 	out = append(out, backends...)
+	out = append(out, w.certificates()...)
 	return append(out, routes...), nil
 }
 

@@ -40,7 +40,7 @@ func (v *view) leftovers(ctx context.Context) ([]*left, error) {
 	for path, it := range seen.paths {
 		owner := it.meta.Labels[object.ForService]
 		chosen := v.cfg.Only == "" || owner == v.cfg.Only
-		if it.ours() && chosen && !wanted[path] && (it.kind.Cluster || !it.leaving() && !seen.terminating(it)) {
+		if it.ours() && chosen && !wanted[path] && !it.holdsCertificate(owner) && (it.kind.Cluster || !it.leaving() && !seen.terminating(it)) {
 			out = append(out, &left{item: it, owner: owner})
 		}
 	}

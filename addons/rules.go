@@ -39,7 +39,7 @@ func (v *view) judge(ctx context.Context, wants []want, seen *snapshot) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{v.traefik(ctx), frozen(wants, seen), twoDefaults(seen), strangers(wants, seen), collisions(wants, seen)}
+	errs := []error{v.traefik(ctx), frozen(wants, seen), twoDefaults(wants, seen), v.competing(wants, seen), strangers(wants, seen), collisions(wants, seen)}
 	ids := middlewareIDs(wants, seen)
 	for _, s := range v.cfg.chosen() {
 		errs = append(errs, v.conflicts(s, taken), references(s, ids), v.notCloudflare(s))

@@ -55,14 +55,21 @@ func frozen(wants []want, seen *snapshot) error {
 	return errors.Join(errs...)
 }
 
-// twoDefaults finds TLS options that take the place of ours: of two by that
-// name Traefik follows neither, and shows its own certificate to everybody.
-func twoDefaults(seen *snapshot) error {
+// twoDefaults finds TLS options, and where we have one TLS stores, that take
+// the place of ours: of two by that name Traefik follows neither, and shows
+// its own certificate to everybody.
+func twoDefaults(wants []want, seen *snapshot) error {
+	kinds := []object.Kind{object.TLSOption{}.Kind()}
+	if wantsStore(wants) {
+		kinds = append(kinds, object.TLSStore{}.Kind())
+	}
 	var errs []error
-	for _, it := range seen.items[object.TLSOption{}.Kind().Name] {
-		if m := it.meta; m.Name == defaultOptions && m.Namespace != SystemNamespace && !it.leaving() {
-			errs = append(errs, broken("", fmt.Sprintf("give it another name, for the routes that it is for, and delete it: kubectl delete tlsoption -n %s %s", m.Namespace, m.Name),
-				"the TLSOption %s/%s takes the name that k3sedge's own has, and Traefik follows none of two", m.Namespace, m.Name))
+	for _, k := range kinds {
+		for _, it := range seen.items[k.Name] {
+			if m := it.meta; m.Name == defaultOptions && m.Namespace != SystemNamespace && !it.leaving() {
+				errs = append(errs, broken("", fmt.Sprintf("give it another name, for the routes that it is for, and delete it: kubectl delete %s -n %s %s", strings.ToLower(k.Name), m.Namespace, m.Name),
+					"the %s %s/%s takes the name that k3sedge's own has, and Traefik follows none of two", k.Name, m.Namespace, m.Name))
+			}
 		}
 	}
 	return errors.Join(errs...)

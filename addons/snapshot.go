@@ -45,6 +45,8 @@ func sources() []source {
 		{kind: object.Middleware{}.Kind()},
 		{kind: object.MiddlewareTCP{}.Kind(), ours: true},
 		{kind: object.TLSOption{}.Kind()},
+		{kind: object.TLSStore{}.Kind()},
+		{kind: object.Certificate{}.Kind(), optional: true},
 		{kind: object.ServersTransport{}.Kind(), ours: true},
 		{kind: object.Ingress{}.Kind()},
 		{kind: ingressRoute(), optional: true},
@@ -91,6 +93,8 @@ func (i item) ours() bool {
 type snapshot struct {
 	items map[string][]item // by the name of the kind
 	paths map[string]item
+	// unknown are the kinds, by their names, that the cluster does not have.
+	unknown map[string]bool
 }
 
 // take lists everything at the same time.
@@ -108,9 +112,9 @@ func take(ctx context.Context, r cluster.Reader) (*snapshot, error) {
 			return nil, err
 		}
 	}
-	out := &snapshot{items: map[string][]item{}, paths: map[string]item{}}
+	out := &snapshot{items: map[string][]item{}, paths: map[string]item{}, unknown: map[string]bool{}}
 	for i, s := range all {
-		out.items[s.kind.Name] = lists[i]
+		out.items[s.kind.Name], out.unknown[s.kind.Name] = lists[i], lists[i] == nil
 		for _, it := range lists[i] {
 			out.paths[it.path()] = it
 		}
@@ -125,6 +129,8 @@ func (s source) list(ctx context.Context, r cluster.Reader) ([]item, error) {
 	}
 	items, err := listAll(ctx, r, query{s.kind, s.kind.List(), selector})
 	switch {
+	case err == nil && items == nil:
+		return []item{}, nil // nil is a kind that is not known
 	case cluster.NotFound(err) && s.optional:
 		return nil, nil
 	case cluster.NotFound(err):

@@ -14,20 +14,22 @@ const stageName = "services"
 // they share each look at the cluster, and each phase of a change.
 func Stages(c Config, api cluster.API) []converge.Stage {
 	h := &hands{view: &view{cfg: c, api: api}, do: api}
-	return []converge.Stage{{Name: stageName, Joint: true, Tracks: []converge.Track{converge.Bind("", h.view, h, steps()...)}}}
+	return []converge.Stage{{Name: stageName, Joint: true, Tracks: []converge.Track{converge.Bind("", h.view, h, c.steps()...)}}}
 }
 
 // PlanStages look at the same and have nothing to change it with.
 func PlanStages(c Config, r cluster.Reader) []converge.Stage {
-	return []converge.Stage{{Name: stageName, Joint: true, Tracks: []converge.Track{converge.Observe("", &view{cfg: c, api: r}, steps()...)}}}
+	return []converge.Stage{{Name: stageName, Joint: true, Tracks: []converge.Track{converge.Observe("", &view{cfg: c, api: r}, c.steps()...)}}}
 }
 
-func steps() []converge.Step[*view, *hands] {
-	return []converge.Step[*view, *hands]{
+// steps end with the certificates: what left the folder does not stay reachable
+// because an ACME server is slow.
+func (c Config) steps() []converge.Step[*view, *hands] {
+	return append([]converge.Step[*view, *hands]{
 		step{"services/rules", checkRules, nil},
 		step{"services/objects", checkObjects, applyObjects},
 		step{"services/prune", checkPrune, prune},
-	}
+	}, c.certifying()...)
 }
 
 // hands write.

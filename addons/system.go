@@ -29,5 +29,5 @@ func SystemObjects(c inventory.Cluster) ([]object.Object, error) {
 	for _, name := range slices.Sorted(maps.Keys(limits)) {
 		out = append(out, object.Middleware{Meta: meta(name), Spec: object.MiddlewareSpec{RateLimit: limits[name]}})
 	}
-	return out, nil
+	return append(out, zoneCertificates(edge)...), nil
 }

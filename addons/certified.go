@@ -1,0 +1,104 @@
+package addons
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/k3sedge/k3sedge/addons/certmanager"
+	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+)
+
+// certifying is the step that sees to the certificates, if there is one.
+func (c Config) certifying() []converge.Step[*view, *hands] {
+	switch {
+	case c.Cluster.Edge == nil || c.Cluster.Edge.Certificates == nil:
+		return nil
+	case c.Cluster.Edge.Certificates.Issuer == inventory.IssuerOrigin:
+		return []converge.Step[*view, *hands]{step{"services/certificates", checkOrigin, signOrigin}}
+	}
+	return []converge.Step[*view, *hands]{step{"services/certificates", checkIssued, awaitIssued}}
+}
+
+// unissued are the certificates that are wanted and not issued.
+func (v *view) unissued(ctx context.Context) ([]object.Certificate, []converge.Change, error) {
+	wants, seen, err := v.both(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var open []object.Certificate
+	var changes []converge.Change
+	for _, w := range wants {
+		c, ok := w.object.(object.Certificate)
+		if !ok {
+			continue
+		}
+		have := absent
+		if live, ok := seen.paths[w.send.Path]; ok {
+			is, err := certmanager.ReadCertificate(live.raw)
+			if err != nil {
+				return nil, nil, err
+			}
+			if is.Ready {
+				continue
+			}
+			have = is.Message
+		}
+		open = append(open, c)
+		changes = append(changes, converge.Change{ID: id(w.owner, c.Kind(), object.MetaOf(c).Name), Have: have, Want: "issued by " + c.Spec.IssuerRef.Name})
+	}
+	return open, changes, nil
+}
+
+func checkIssued(ctx context.Context, v *view) ([]converge.Change, error) {
+	_, changes, err := v.unissued(ctx)
+	return changes, err
+}
+
+func awaitIssued(ctx context.Context, h *hands) error {
+	open, _, err := h.unissued(ctx)
+	if err != nil {
+		return err
+	}
+	return certmanager.Await(ctx, h.do, open)
+}
+
+// competing finds what of others would have Traefik show another certificate,
+// or none: Certificates that fill the same secrets, and cert-manager not being
+// there at all.
+func (v *view) competing(wants []want, seen *snapshot) error {
+	ours := map[string]bool{} // by the path of the secret
+	for _, w := range wants {
+		if c, ok := w.object.(object.Certificate); ok {
+			ours[secretPath(object.MetaOf(c).Namespace, c.Spec.SecretName)] = true
+		}
+	}
+	kind := object.Certificate{}.Kind()
+	if len(ours) > 0 && seen.unknown[kind.Name] {
+		return broken("", "run k3sedge up, which installs it", "the cluster has no cert-manager, which edge.certificates needs")
+	}
+	var errs []error
+	for _, it := range seen.items[kind.Name] {
+		var o struct{ Spec struct{ SecretName string } }
+		if err := json.Unmarshal(it.raw, &o); err != nil {
+			return fmt.Errorf("read %s: %w", it.path(), err)
+		}
+		if it.ours() || !ours[secretPath(it.meta.Namespace, o.Spec.SecretName)] {
+			continue
+		}
+		errs = append(errs, broken("", fmt.Sprintf("delete it, its secret stays: kubectl delete certificate -n %s %s; or take edge.certificates out and keep it", it.meta.Namespace, it.meta.Name),
+			"the Certificate %s/%s is not of k3sedge and fills the secret %s as well", it.meta.Namespace, it.meta.Name, o.Spec.SecretName))
+	}
+	return errors.Join(errs...)
+}
+
+func secretPath(namespace, name string) string { return object.Secret{}.Kind().Path(namespace, name) }
+
+// wantsStore reports whether we have a TLSStore of the name that there may be one of.
+func wantsStore(wants []want) bool {
+	return slices.ContainsFunc(wants, func(w want) bool { _, ok := w.object.(object.TLSStore); return ok })
+}

@@ -1,0 +1,181 @@
+package certmanager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/provision/cluster"
+	"github.com/k3sedge/k3sedge/provision/converge"
+)
+
+// awaitLimit is for a name that is seen late. After it is seen, cert-manager
+// waits another minute before it tells the ACME server.
+const awaitLimit = 10 * time.Minute
+
+// watch is one certificate that is waited for.
+type watch struct {
+	certificate object.Certificate
+	patience    patience
+	looked      bool
+	stale       string // the UID of a request of before, which says nothing about now
+	words       string
+	stuck       error
+}
+
+// Await waits until all certificates are issued. What an earlier run has left
+// to wait for its next attempt is begun anew. One that needs the user does not
+// keep the others from being issued.
+func Await(ctx context.Context, api cluster.API, certificates []object.Certificate) error {
+	open := make([]*watch, len(certificates))
+	for i, c := range certificates {
+		open[i] = &watch{certificate: c}
+	}
+	var stuck []error
+	wait := converge.Wait{
+		What: "certificates", Every: 500 * time.Millisecond, Limit: awaitLimit,
+		Cause: "the ACME server wants to see a DNS record; cert-manager waits a minute after it sees it itself",
+	}
+	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		var left []*watch
+		state := ""
+		for _, w := range open {
+			done, text, err := w.look(ctx, api)
+			switch {
+			case err != nil:
+				return false, "", err
+			case w.stuck != nil:
+				stuck = append(stuck, w.stuck)
+			case !done:
+				left = append(left, w)
+				if state == "" {
+					state = w.name() + ": " + text
+				}
+			}
+		}
+		open = left
+		if len(open) > 1 {
+			state = fmt.Sprintf("%d to come; %s", len(open), state)
+		}
+		return len(open) == 0, state, nil
+	})
+	if err != nil && len(open) > 0 {
+		err = explained(err, open[0].words)
+	}
+	return errors.Join(append(stuck, err)...)
+}
+
+func (w *watch) name() string {
+	m := object.MetaOf(w.certificate)
+	return m.Namespace + "/" + m.Name
+}
+
+// look reports whether the certificate is issued, or else what it waits for.
+func (w *watch) look(ctx context.Context, api cluster.API) (done bool, text string, err error) {
+	raw, err := api.Get(ctx, object.Path(w.certificate))
+	if err != nil {
+		return false, "", fmt.Errorf("read the Certificate %s: %w", w.name(), err)
+	}
+	c, err := ReadCertificate(raw)
+	if err != nil || c.Ready {
+		return c.Ready, "", err
+	}
+	p, err := Follow(ctx, api, c)
+	if err != nil {
+		return false, "", err
+	}
+	w.words = p.Words
+	if !w.looked {
+		w.looked = true
+		if begun, err := w.begin(ctx, api, c, p); begun || err != nil {
+			return false, "begun anew", err
+		}
+	}
+	w.judge(c, p)
+	return false, p.Text, nil
+}
+
+// judge finds what does not go on.
+func (w *watch) judge(c Certificate, p Progress) {
+	if p.request.Metadata.UID == w.stale && w.stale != "" {
+		return
+	}
+	err := w.patience.judge(p.Words)
+	if c.Failed != "" {
+		err = fmt.Errorf("%w: %s", errStuck, p.Words)
+	}
+	if err != nil {
+		w.stuck = explained(fmt.Errorf("certificate %s: %w", w.name(), err), p.Words)
+	}
+}
+
+// begin starts anew what failed in an earlier run, or was stuck for a reason
+// that may have been mended since: cert-manager itself tries again in an hour
+// only. It does not where that makes things worse.
+func (w *watch) begin(ctx context.Context, api cluster.API, c Certificate, p Progress) (bool, error) {
+	why, known := causeOf(p.Words)
+	request := p.request.Metadata
+	switch {
+	case known && why.rest:
+		return false, nil
+	case c.Failed != "":
+		w.stale = request.UID
+		return true, renew(ctx, api, c)
+	case known && why.stop && request.UID != "":
+		w.stale = request.UID
+		path := requestKind().Path(c.Namespace, request.Name)
+		if err := api.Delete(ctx, path); err != nil {
+			return false, fmt.Errorf("begin the Certificate %s anew: %w", w.name(), err)
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+// renew asks cert-manager for an attempt now, as `cmctl renew` does.
+func renew(ctx context.Context, api cluster.API, c Certificate) error {
+	k := object.Certificate{}.Kind()
+	asked := map[string]any{
+		"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "k3sedge up tries again",
+		"observedGeneration": c.generation, "lastTransitionTime": time.Now().UTC().Format(time.RFC3339),
+	}
+	body, err := json.Marshal(map[string]any{
+		"apiVersion": k.APIVersion(), "kind": k.Name, "metadata": map[string]any{"name": c.Name, "namespace": c.Namespace},
+		"status": map[string]any{"conditions": []any{asked}},
+	})
+	if err != nil {
+		return fmt.Errorf("ask for the Certificate %s/%s anew: %w", c.Namespace, c.Name, err)
+	}
+	if err := api.Apply(ctx, cluster.Object{Path: c.path() + "/status", JSON: body}); err != nil {
+		return fmt.Errorf("ask for the Certificate %s/%s anew: %w", c.Namespace, c.Name, err)
+	}
+	return nil
+}
+
+// Certificates are all that k3sedge has asked for, for somebody who wants to
+// know how they stand. Without cert-manager there are none.
+func Certificates(ctx context.Context, r cluster.Reader) ([]Certificate, error) {
+	raw, err := r.Get(ctx, object.Certificate{}.Kind().List()+"?labelSelector="+object.ManagedBy+"%3D"+cluster.FieldManager)
+	if cluster.NotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the certificates: %w", err)
+	}
+	var list struct{ Items []json.RawMessage }
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, fmt.Errorf("read the list of certificates: %w", err)
+	}
+	var out []Certificate
+	for _, item := range list.Items {
+		c, err := ReadCertificate(item)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
