@@ -46,10 +46,10 @@ func originHint(err error) string {
 	return "the certificate in use stays; run the same command again"
 }
 
-// Origin signs by Cloudflare's Origin CA.
-type Origin struct{ API API }
+// OriginCA signs by Cloudflare's Origin CA.
+type OriginCA struct{ API API }
 
 // Sign has the request (PEM) signed, and returns the certificate (PEM).
-func (o Origin) Sign(ctx context.Context, csr []byte, hosts []string, days int) ([]byte, error) {
+func (o OriginCA) Sign(ctx context.Context, csr []byte, hosts []string, days int) ([]byte, error) {
 	return OriginCertificate(ctx, o.API, OriginRequest{CSR: string(csr), Hostnames: hosts, Days: days})
 }
