@@ -16,7 +16,7 @@ import (
 
 func newStatusCommand(s Streams) *cli.Command {
 	return command(cli.Command{
-		Name: "status", Usage: "show how nodes, K3s and Traefik stand",
+		Name: "status", Usage: "show how nodes, K3s, Traefik, the tunnel and certificates stand",
 		Description: `Looks at every node over SSH and at the cluster through a server that answers,
 and changes nothing. Exit code 4 if a node or the cluster could not be looked at, 3 if
 something is not ready.`,
@@ -50,6 +50,7 @@ type statusDocument struct {
 	Services int         `json:"services"`          // in the folder
 	Warning  string      `json:"warning,omitempty"` // what is known against the running Traefik
 	Failed   string      `json:"failed,omitempty"`  // the last change of Traefik's chart, if it did not come through
+	edgeState
 }
 
 func runStatus(ctx context.Context, s Streams, file, output string) error {
@@ -112,6 +113,7 @@ func (st *site) status(ctx context.Context) (statusDocument, error) {
 	state, err := <-edge, <-edgeErr
 	var errs []error
 	document := statusDocument{Kind: "status", Nodes: make([]nodeState, len(seen)), Services: len(st.project.Services), Warning: state.Warning()}
+	document.edgeState, apiErr = st.edgeState(ctx, apiErr)
 	if err == nil && (state.Failed != "" || state.Release.Status == "failed") {
 		document.Failed = state.String()
 	}
@@ -169,7 +171,7 @@ func (d statusDocument) ready() bool {
 			return false
 		}
 	}
-	return len(d.Nodes) > 0 && d.Failed == ""
+	return len(d.Nodes) > 0 && d.Failed == "" && d.edgeState.ready()
 }
 
 func (n nodeState) ready() bool {
@@ -182,5 +184,6 @@ func (d statusDocument) writeText(s Streams) error {
 	for _, n := range d.Nodes {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Role, n.Address, n.SSH, n.K3s, n.Node, n.Traefik, n.Version)
 	}
+	d.edgeState.write(t)
 	return t.Flush()
 }

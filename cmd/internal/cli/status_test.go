@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/addons/chart"
+	"github.com/k3sedge/k3sedge/addons/cloudflare"
 	"github.com/k3sedge/k3sedge/addons/traefik"
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -105,5 +107,34 @@ func TestAProofWithoutAClusterDoesNotAsk(t *testing.T) {
 	var p proof
 	if err := (&site{}).proveCluster(t.Context(), &p); err != nil || p.Warning != "" {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestTheEdgesState(t *testing.T) {
+	t.Parallel()
+	healthy := &cloudflare.Health{Name: "k3sedge-home", Status: "healthy", Version: 3, Connectors: []cloudflare.ConnectorInfo{{Version: "2026.8.2", Origin: "192.0.2.1", Places: []string{"fra03", "fra07"}, Rules: 3}}}
+	for name, tc := range map[string]struct {
+		state edgeState
+		ready bool
+		text  []string
+	}{
+		"nothing asked for": {edgeState{}, true, nil},
+		"all of it":         {edgeState{CertManager: "running", Tunnel: healthy}, true, []string{"cert-manager: running", "tunnel k3sedge-home: healthy, 1 connector\n", "  2026.8.2 from 192.0.2.1 by fra03, fra07, rules version 3\n"}},
+		"no cert-manager":   {edgeState{CertManager: "not there", Tunnel: healthy}, false, []string{"cert-manager: not there"}},
+		"no connector":      {edgeState{Tunnel: &cloudflare.Health{Name: "t", Status: "down"}}, false, []string{"tunnel t: down, 0 connectors\n", "port 7844"}},
+	} {
+		var out bytes.Buffer
+		tc.state.write(&out)
+		if got := tc.state.ready(); got != tc.ready {
+			t.Errorf("%s: ready %v", name, got)
+		}
+		for _, want := range tc.text {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: %q is not in\n%s", name, want, out.String())
+			}
+		}
+		if len(tc.text) == 0 && out.Len() > 0 {
+			t.Errorf("%s: told %s", name, out.String())
+		}
 	}
 }
