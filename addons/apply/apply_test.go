@@ -58,7 +58,7 @@ func TestRemoved(t *testing.T) {
 	}
 	paths := []string{"/api/v1/namespaces/ours/configmaps/c", "/api/v1/namespaces/ours/configmaps/theirs", "/api/v1/namespaces/ours/configmaps/none"}
 	changes, err := Leftovers(t.Context(), k.API(), paths)
-	if err != nil || told(changes) != "c applied" {
+	if err != nil || told(changes) != "configmaps/c applied" {
 		t.Errorf("%s, %v", told(changes), err)
 	}
 	if err := Remove(t.Context(), k.API(), paths); err != nil || k.Object(paths[0]) != nil || k.Object(paths[1]) == nil {

@@ -55,10 +55,16 @@ func Leftovers(ctx context.Context, r cluster.Reader, paths []string) ([]converg
 			return nil, err
 		}
 		if live != nil && Ours(live) {
-			out = append(out, converge.Change{ID: path[strings.LastIndex(path, "/")+1:], Have: Applied, Want: Absent})
+			out = append(out, converge.Change{ID: lastTwo(path), Have: Applied, Want: Absent})
 		}
 	}
 	return out, nil
+}
+
+// lastTwo is the kind and the name out of a path.
+func lastTwo(path string) string {
+	words := strings.Split(path, "/")
+	return strings.Join(words[max(0, len(words)-2):], "/")
 }
 
 // Remove deletes the objects at these paths that are ours.

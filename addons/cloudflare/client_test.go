@@ -115,7 +115,7 @@ func TestWhyATokenIsRefused(t *testing.T) {
 		"of an account": {[]func() (*http.Response, error){denied, unknown, ok(`{"status":"active"}`)}, "acc", "the token lacks Zone DNS:Edit on lab.test"},
 		"expired":       {[]func() (*http.Response, error){denied, ok(`{"status":"expired"}`)}, "", "the Cloudflare token has expired"},
 		"disabled":      {[]func() (*http.Response, error){denied, ok(`{"status":"disabled"}`)}, "", "the Cloudflare token is disabled"},
-		"unknown":       {[]func() (*http.Response, error){denied, unknown, unknown}, "acc", "the Cloudflare token is not known to Cloudflare"},
+		"unknown":       {[]func() (*http.Response, error){denied, unknown, unknown}, "acc", "the Cloudflare token is not known to Cloudflare, or no longer"},
 		"not a token":   {[]func() (*http.Response, error){refused("400", "6003", "Invalid request headers")}, "", "the Cloudflare token is not of a token's form: it has other characters, or is a global key"},
 	} {
 		s, pauses := &script{answers: tc.answers}, []time.Duration(nil)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strconv"
+
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // Finding is something at Cloudflare that does not go with the edge. It is
@@ -11,8 +13,18 @@ import (
 type Finding struct{ Text, Hint string }
 
 // Findings looks at the zones' settings that would break the services.
-func (r *Run) Findings(ctx context.Context) ([]Finding, error) {
-	v := r.view
+func (r *Run) Findings(ctx context.Context) ([]Finding, error) { return findings(ctx, r.view) }
+
+// checkSettings tells the findings. None of them is a difference: the settings are the user's.
+func checkSettings(ctx context.Context, v *view) ([]converge.Change, error) {
+	found, err := findings(ctx, v)
+	for _, f := range found {
+		v.cfg.warn(f.Text, f.Hint)
+	}
+	return nil, err
+}
+
+func findings(ctx context.Context, v *view) ([]Finding, error) {
 	if v.cfg.off() || !v.cfg.forwarded() {
 		return nil, nil // only then Cloudflare speaks to our Traefik by itself
 	}

@@ -66,6 +66,11 @@ func TestFindings(t *testing.T) {
 		if err != nil || (want == "") != (len(found) == 0) || len(found) > 0 && !strings.Contains(found[0].Text, want) {
 			t.Errorf("%s: %v, %v", mode, found, err)
 		}
+		var warned []string
+		c.Warn = func(text, hint string) { warned = append(warned, text+hint) }
+		if got := w.mustRun(t, c); got.Failed+got.Changed > 0 || len(warned) != len(found) {
+			t.Errorf("%s: %+v, warned %q", mode, got, warned)
+		}
 	}
 	if found, err := Observe(config(), w.client(t)).Findings(t.Context()); len(found) > 0 || err != nil {
 		t.Errorf("with a tunnel: %v, %v", found, err)

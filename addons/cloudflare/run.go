@@ -3,7 +3,6 @@ package cloudflare
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -23,6 +22,8 @@ type Config struct {
 	// Held is the ID of the tunnel whose token the cluster has, or "". It tells
 	// our tunnel from another one by that name. It may be nil.
 	Held func(context.Context) (string, error)
+	// Warn is told what no step fails for. It may be nil.
+	Warn func(text, hint string)
 	// Secrets resolves edge.tunnel.credentials.
 	Secrets func(context.Context, inventory.SecretRef) (inventory.Secret, error)
 }
@@ -47,6 +48,12 @@ func (c Config) remote() bool { return c.Cluster.Edge.OverCloudflare() && !c.loc
 
 // forwarded says that the router forwards ports, so that Cloudflare comes to Traefik by itself.
 func (c Config) forwarded() bool { return c.Cluster.Edge.Mode == inventory.EdgePortForward }
+
+func (c Config) warn(text, hint string) {
+	if c.Warn != nil {
+		c.Warn(text, hint)
+	}
+}
 
 // chosen are the services that are worked on.
 func (c Config) chosen() []inventory.Service {
@@ -75,8 +82,12 @@ func Observe(c Config, r Reader) *Run { return &Run{view: newView(c, r)} }
 // comes before cloudflared.
 func (r *Run) Tunnel() []converge.Stage {
 	steps := []step{{"cloudflare/token", checkToken, nil}}
-	if !r.view.cfg.off() && r.view.cfg.remote() {
+	switch {
+	case r.view.cfg.off():
+	case r.view.cfg.remote():
 		steps = append(steps, step{"cloudflare/tunnel", checkTunnel, makeTunnel})
+	case r.view.cfg.forwarded():
+		steps = append(steps, step{"cloudflare/settings", checkSettings, nil})
 	}
 	return r.stage("cloudflare", steps)
 }
@@ -120,29 +131,10 @@ func (r *Run) stage(name string, steps []step) []converge.Stage {
 // Connector is what cloudflared needs. While there is no tunnel it is empty.
 func (r *Run) Connector(ctx context.Context) (Connector, error) { return r.view.connector(ctx) }
 
-// Warnings are what the run has seen that no error stands for.
-func (r *Run) Warnings() []string {
-	if r.do == nil {
-		return nil
-	}
-	r.do.mu.Lock()
-	defer r.do.mu.Unlock()
-	return slices.Clone(r.do.warnings)
-}
-
 // hands write.
 type hands struct {
 	*view
 	do API
-
-	mu       sync.Mutex
-	warnings []string
-}
-
-func (h *hands) warn(text string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.warnings = append(h.warnings, text)
 }
 
 // step is a check and, unless it only judges, what makes it hold.

@@ -37,7 +37,14 @@ func planRules(ctx context.Context, v *view, p plan) ([]converge.Change, error) 
 		return nil, err
 	}
 	_, changes, err := p(v, set.rules)
-	return changes, err
+	if err != nil || len(changes) == 0 {
+		return nil, err
+	}
+	t, err := v.theTunnel(ctx)
+	if err != nil || t == nil {
+		return changes, err
+	}
+	return changes, v.mayUse(ctx, t)
 }
 
 func writeRules(ctx context.Context, h *hands) error    { return h.put(ctx, wantedRules) }
@@ -81,8 +88,8 @@ func (h *hands) replace(ctx context.Context, set ruleset, rules []Rule) error {
 	}
 	version, err := writeConfiguration(ctx, h.do, account, t.ID, config)
 	if err == nil && version > set.Version+1 {
-		h.warn(fmt.Sprintf("somebody else wrote the rules of tunnel %s at the same moment (version %d became %d); ours are there, see at https://one.dash.cloudflare.com whether theirs still are",
-			t.Name, set.Version, version))
+		h.cfg.warn(fmt.Sprintf("somebody else wrote the rules of tunnel %s at the same moment: version %d became %d", t.Name, set.Version, version),
+			"ours are there; see at https://one.dash.cloudflare.com whether theirs still are")
 	}
 	return err
 }

@@ -37,22 +37,34 @@ var (
 
 func checkTunnel(ctx context.Context, v *view) ([]converge.Change, error) {
 	t, err := v.theTunnel(ctx)
-	name := v.cfg.Cluster.Edge.Tunnel.Name
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case t == nil:
-		return []converge.Change{{ID: "tunnel " + name, Have: absent, Want: "there, with its rules at Cloudflare"}}, nil
-	case !t.remote():
-		return nil, machine.WithHint(fmt.Errorf("tunnel %s: %w", name, errLocal),
+	}
+	if t == nil {
+		return []converge.Change{{ID: "tunnel " + v.cfg.Cluster.Edge.Tunnel.Name, Have: absent, Want: "there, with its rules at Cloudflare"}}, nil
+	}
+	return nil, v.mayUse(ctx, t)
+}
+
+// mayUse refuses a tunnel that is somebody else's, or that takes no rules from us.
+func (v *view) mayUse(ctx context.Context, t *tunnel) error {
+	if !t.remote() {
+		return machine.WithHint(fmt.Errorf("tunnel %s: %w", t.Name, errLocal),
 			"write another edge.tunnel.name; or management: local, with the credentials of this one")
 	}
-	ours, err := v.owns(ctx, t)
-	if err == nil && !ours && !v.cfg.Adopt {
-		err = machine.WithHint(fmt.Errorf("tunnel %s (%s, %d connections): %w", name, t.Status, len(t.Connections), errStranger),
-			"write another edge.tunnel.name, or let k3sedge use this one with --adopt; rules that are there stay")
+	if known := v.proven.Load(); known != nil && *known == t.ID {
+		return nil // what has proven it may be gone by now, by this very run
 	}
-	return nil, err
+	ours, err := v.owns(ctx, t)
+	if err != nil {
+		return err
+	}
+	if ours || v.cfg.Adopt {
+		v.proven.Store(&t.ID)
+		return nil
+	}
+	return machine.WithHint(fmt.Errorf("tunnel %s (%s, %d connections): %w", t.Name, t.Status, len(t.Connections), errStranger),
+		"write another edge.tunnel.name, or let k3sedge use this one with --adopt; rules that are there stay")
 }
 
 // owns reports whether the tunnel is this cluster's. A tunnel has no field for

@@ -44,7 +44,7 @@ func (c *Client) explain(ctx context.Context, token inventory.Secret, k Call, re
 	var unknown *APIError
 	switch {
 	case errors.As(err, &unknown) && unknown.access():
-		return renew("is not known to Cloudflare")
+		return renew("is not known to Cloudflare, or no longer")
 	case err != nil:
 		return fmt.Errorf("%w (why could not be found out: %w)", refused, err)
 	case status == "expired":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/k3sedge/k3sedge/inventory"
 )
@@ -21,6 +22,8 @@ type view struct {
 	tunnel cell[*tunnel]              // nil if there is none
 	rules  cell[ruleset]
 	token  cell[inventory.Secret]
+
+	proven atomic.Pointer[string] // the ID of a tunnel that was found to be ours
 }
 
 // ruleset is what a tunnel does, and the version of that.

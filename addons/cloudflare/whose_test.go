@@ -69,6 +69,20 @@ func TestWhoseTheTunnelIs(t *testing.T) {
 	}
 }
 
+// A service alone is added without the stage that judges the tunnel.
+func TestNoRuleIsWrittenIntoAnotherOnesTunnel(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloudflare.Options{})
+	w.made(t, "cloudflare", ingress.Rule{Hostname: "blog.lab.test", Service: "http://10.0.0.9:80"})
+	run := Bind(config(public("git")), w.client(t))
+	if _, err := converge.Run(t.Context(), nil, &log{}, slices.Concat(run.Withdraw(), run.Publish())...); !errors.Is(err, errStranger) || len(w.writes()) > 0 {
+		t.Errorf("%v, wrote %v", err, w.writes())
+	}
+	if _, err := run.Differences(t.Context()); !errors.Is(err, errStranger) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWithoutAFolderNothingIsTakenAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakecloudflare.Options{})

@@ -19,6 +19,7 @@ func (st *site) flareConfig(services addons.Config) cloudflare.Config {
 		Cluster: services.Cluster, Services: services.Services, Only: services.Only, NoFolder: services.NoFolder, Adopt: st.adopt,
 		Held:    func(ctx context.Context) (string, error) { return cloudflared.HeldTunnel(ctx, st.kube()) },
 		Secrets: st.secret,
+		Warn:    func(text, hint string) { warn(st.streams, text, hint) },
 	}
 }
 
