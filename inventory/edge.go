@@ -76,6 +76,9 @@ type Certificates struct {
 	// Email is told to the ACME server; it may be left out.
 	Email    string       `yaml:"email,omitempty"`
 	Strategy CertStrategy `yaml:"strategy,omitempty"`
+	// Profile is one of the ACME server's kinds of certificates, such as
+	// shortlived at Let's Encrypt; left out, it is the server's own choice.
+	Profile string `yaml:"profile,omitempty"`
 	// Token is cert-manager's own, with Zone:Read and DNS:Edit; it is kept in
 	// the cluster. Left out, that of edge.cloudflare is.
 	Token *SecretRef `yaml:"token,omitempty"`

@@ -72,6 +72,7 @@ func validateCertificates(e Edge, f *findings) {
 	f.check(c.Issuer != IssuerOrigin || e.Mode == EdgePortForward, at+"issuer", "origin needs edge.mode portforward: only Cloudflare trusts such a certificate",
 		"write issuer: production")
 	validateDirectory(c, f)
+	f.check(c.Profile == "" || labelForm.MatchString(c.Profile) && c.Issuer != IssuerOrigin, at+"profile", "not a profile of an ACME server", "Let's Encrypt has classic, tlsserver and shortlived; leave it out for the usual")
 	f.check(c.Email == "" || strings.Count(c.Email, "@") == 1 && !strings.ContainsAny(c.Email, " <>,"), at+"email", "not an address", "write it like ops@example.org")
 	if c.Token != nil {
 		validateSecretRef(f, at+"token", *c.Token)

@@ -83,6 +83,8 @@ func TestValidateEdge(t *testing.T) {
 		at("public addresses of a tunnel", "mode: tunnel, publicAddresses: [203.0.113.7]", "publicAddresses: needs edge.mode: portforward", "publicAddresses: needs edge.cloudflare, where records are made"),
 		at("origin where it belongs", "mode: portforward, "+flare+", certificates: {issuer: origin}"),
 		at("directory", flare+", certificates: {directory: 'https://ca.lan', ca: file:keys/admin.pub}", "certificates.ca: needs issuer: acme", "certificates.directory: needs issuer: acme"),
+		at("profile", flare+", certificates: {profile: shortlived}"),
+		at("no profile", flare+", certificates: {profile: 'a b'}", "certificates.profile: not a profile of an ACME server"),
 		at("no directory", flare+", certificates: {issuer: acme}", "certificates.directory: is missing"),
 		at("plain directory", flare+", certificates: {issuer: acme, directory: 'http://ca.lan'}", "certificates.directory: not an https:// address"),
 		at("no CA", flare+", certificates: {issuer: acme, directory: 'https://ca.lan', ca: file:keys/admin.pub}", "certificates.ca: keys/admin.pub holds no certificate"),

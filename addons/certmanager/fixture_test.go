@@ -24,7 +24,7 @@ const canary = "canary-7f3a"
 // certificates are those of the file, with the changes that are made to them.
 func certificates(changes ...func(*inventory.Certificates)) inventory.Certificates {
 	c := inventory.Certificates{
-		Issuer: inventory.IssuerProduction, Email: "ops@example.org", Strategy: inventory.CertPerHost,
+		Issuer: inventory.IssuerProduction, Email: "ops@example.org", Profile: "shortlived", Strategy: inventory.CertPerHost,
 		Nameservers: []string{"1.1.1.1:53", "9.9.9.9:53"}, RenewBeforePercentage: 33,
 	}
 	for _, change := range changes {

@@ -125,6 +125,9 @@ func (c Config) objects(ctx context.Context) ([]object.Object, error) {
 
 func (c Config) issuer(name string, a object.ACME) object.ClusterIssuer {
 	a.Email, a.PrivateKeySecretRef = c.certificates().Email, object.SecretKey{Name: name + "-account-key"}
+	if name == IssuerName(c.certificates()) { // another one may not know it
+		a.Profile = c.certificates().Profile
+	}
 	a.Solvers = []object.Solver{{
 		Selector: object.SolverSelector{DNSZones: c.Cluster.Edge.Cloudflare.Zones},
 		DNS01:    object.DNS01{Cloudflare: object.DNS01Cloudflare{APITokenSecretRef: object.SecretKey{Name: tokenSecret, Key: tokenKey}}},

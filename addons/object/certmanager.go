@@ -60,6 +60,7 @@ type ACME struct {
 	Server              string    `json:"server"`
 	Email               string    `json:"email,omitempty"`
 	CABundle            []byte    `json:"caBundle,omitempty"` // PEM, for a server whose authority is no public one
+	Profile             string    `json:"profile,omitempty"`  // of the server's certificates
 	PrivateKeySecretRef SecretKey `json:"privateKeySecretRef"`
 	Solvers             []Solver  `json:"solvers"`
 }

@@ -67,7 +67,7 @@ func newLab(t testing.TB, name string, options ...lab.Option) *site {
 }
 
 // newEdge is a lab whose projects install K3s from the bundle.
-func newEdge(t testing.TB, name string) *site {
+func newEdge(t testing.TB, name string, options ...lab.Option) *site {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("left out of -short: the end-to-end tests boot machines")
@@ -79,7 +79,7 @@ func newEdge(t testing.TB, name string) *site {
 	if bundle, err = filepath.Abs(bundle); err != nil {
 		t.Fatal(err)
 	}
-	return newLab(t, name, lab.WithBundle(bundle))
+	return newLab(t, name, append(options, lab.WithBundle(bundle))...)
 }
 
 // on is the same site for a subtest.
