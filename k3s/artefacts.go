@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/k3sedge/k3sedge/k3s/release"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -14,10 +15,9 @@ import (
 
 const mebibyte = 1 << 20
 
-// imagesPath is where K3s looks for images before it asks a registry.
-func imagesPath(arch string) string {
-	return imagesDir + "/k3s-airgap-images-" + arch + ".tar.zst"
-}
+// imagesPath is where K3s looks for images before it asks a registry. It takes
+// what comes while it runs as well.
+func imagesPath(archive string) string { return imagesDir + "/" + archive }
 
 func checkBinary(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
@@ -58,27 +58,49 @@ func uploadBinary(ctx context.Context, h *hands) error {
 // tell no more, because they arrived with their checksum.
 func checkImages(ctx context.Context, v *view, now *seen) ([]converge.Change, error) {
 	files, err := v.release(ctx)
-	if err != nil || files.Images.Path == "" {
+	if err != nil {
 		return nil, err
 	}
-	have, err := now.file(imagesPath(files.Arch))
-	switch {
-	case err != nil:
-		return nil, err
-	case have.Absent:
-		return change(imagesPath(files.Arch), "absent", files.Images.Name+" of "+files.Version), nil
-	case files.Images.Size != 0 && have.Size != files.Images.Size:
-		return change(imagesPath(files.Arch), fmt.Sprintf("%d bytes", have.Size), fmt.Sprintf("%d bytes", files.Images.Size)), nil
+	var out []converge.Change
+	for _, archive := range files.Archives() {
+		path := imagesPath(archive.Name)
+		have, err := now.file(path)
+		switch {
+		case err != nil:
+			return nil, err
+		case have.Absent:
+			out = append(out, converge.Change{ID: path, Have: "absent", Want: archive.Name + " for " + files.Version})
+		case archive.Size != 0 && have.Size != archive.Size:
+			out = append(out, converge.Change{ID: path, Have: fmt.Sprintf("%d bytes", have.Size), Want: fmt.Sprintf("%d bytes", archive.Size)})
+		}
 	}
-	return nil, nil
+	return out, nil
 }
 
+// uploadImages brings those that are not there.
 func uploadImages(ctx context.Context, h *hands) error {
 	files, err := h.release(ctx)
 	if err != nil {
 		return err
 	}
-	return h.upload(ctx, files.Images, imagesPath(files.Arch), 0o600)
+	now, err := h.seen(ctx)
+	if err != nil {
+		return err
+	}
+	open, err := checkImages(ctx, h.view, now)
+	if err != nil {
+		return err
+	}
+	for _, archive := range files.Archives() {
+		path := imagesPath(archive.Name)
+		if !slices.ContainsFunc(open, func(c converge.Change) bool { return c.ID == path }) {
+			continue
+		}
+		if err := h.upload(ctx, archive, path, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *hands) upload(ctx context.Context, f release.File, path string, mode fs.FileMode) error {
@@ -122,7 +144,11 @@ func checkSpace(ctx context.Context, v *view, now *seen) ([]converge.Change, err
 // missing is the size of the release's files that are not on the node.
 func (s *seen) missing(files release.Files) (int64, error) {
 	var bytes int64
-	for path, f := range map[string]release.File{binaryPath: files.Binary, imagesPath(files.Arch): files.Images} {
+	wanted := map[string]release.File{binaryPath: files.Binary}
+	for _, archive := range files.Archives() {
+		wanted[imagesPath(archive.Name)] = archive
+	}
+	for path, f := range wanted {
 		have, err := s.file(path)
 		if err != nil {
 			return 0, err

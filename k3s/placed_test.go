@@ -63,7 +63,7 @@ func TestWhatWasEditedIsSetRight(t *testing.T) {
 			s.Files[path] = f
 		}
 	}
-	images := imagesPath("amd64")
+	images := imagesPath("k3s-airgap-images-amd64.tar.zst")
 	for name, tc := range map[string]struct {
 		edit func(s *fakehost.State)
 		step string
@@ -164,7 +164,7 @@ func TestReleasesThatAreNotWholeYet(t *testing.T) {
 		bare.Images = release.File{}
 		w.c.Files = func(context.Context, string) (release.Files, error) { return bare, nil }
 		w.mustUp()
-		if _, there := w.hosts["edge-1"].State().Files[imagesPath("amd64")]; there {
+		if _, there := w.hosts["edge-1"].State().Files[imagesPath(whole.Images.Name)]; there {
 			t.Error("images out of nothing")
 		}
 	})
@@ -232,5 +232,32 @@ func TestTakeTurn(t *testing.T) {
 			t.Fatal(err)
 		}
 		leave()
+	})
+}
+
+// TestAddedImages: what the bundle has beside K3s' own images goes to the same
+// place, alone where the others are there.
+func TestAddedImages(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.mustUp()
+		files, err := w.c.Files(t.Context(), "amd64")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files.Added = files.Images
+		files.Added.Name = "k3sedge-images-amd64.tar.zst"
+		w.c.Files = func(context.Context, string) (release.Files, error) { return files, nil }
+		path := imagesPath(files.Added.Name)
+		if r, err := w.plan(); err != nil || r.Differs != 1 || !strings.Contains(w.log.text(), "step-differs   [{ID:"+path+" Have:absent") {
+			t.Errorf("plan: %+v, %v\n%s", r, err, w.log.text())
+		}
+		w.mustUp()
+		if f, there := w.hosts["edge-1"].State().Files[path]; !there || f.Mode.Perm() != 0o600 {
+			t.Errorf("%+v, %v", f, there)
+		}
+		if r, err := w.plan(); err != nil || r.Differs != 0 {
+			t.Errorf("again: %+v, %v", r, err)
+		}
 	})
 }

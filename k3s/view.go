@@ -101,7 +101,9 @@ func (v *view) request() look.Request {
 		Interfaces: true,
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		r.Files = append(r.Files, look.FileQuery{Path: imagesPath(arch), NoSum: true})
+		for _, name := range release.ArchiveNames(arch) {
+			r.Files = append(r.Files, look.FileQuery{Path: imagesPath(name), NoSum: true})
+		}
 	}
 	for _, m := range v.Manifests {
 		r.Files = append(r.Files, look.FileQuery{Path: manifestPath(m)})

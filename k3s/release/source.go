@@ -71,7 +71,8 @@ func (s Source) Look(ctx context.Context, arch string) (Files, []Missing, error)
 			missing = append(missing, *m)
 		}
 	}
-	return out, missing, nil
+	out.Added, err = s.Bundled(ctx, addedName(arch))
+	return out, missing, err
 }
 
 // sums returns the checksums by name: those of our list and, for what is not

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/addons"
+	"github.com/k3sedge/k3sedge/addons/cloudflare"
 	"github.com/k3sedge/k3sedge/addons/traefik"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/k3s"
@@ -164,10 +165,10 @@ func (st *site) traefikConfig() traefik.Config {
 
 // addonsConfig is for one service, or for all of them.
 func (st *site) addonsConfig(only string) (addons.Config, error) {
-	cloudflare, err := loadRanges(st.file)
+	networks, err := loadRanges(st.file)
 	return addons.Config{
-		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: cloudflare, Only: only, NoFolder: st.project.NoServicesFolder && only == "",
-		Secrets: st.secret,
+		Cluster: st.project.Cluster, Services: st.project.Services, Cloudflare: networks, Only: only, NoFolder: st.project.NoServicesFolder && only == "",
+		Secrets: st.secret, Signer: cloudflare.OriginCA{API: st.flareClient()},
 	}, err
 }
 

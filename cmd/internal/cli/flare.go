@@ -10,6 +10,7 @@ import (
 	"github.com/k3sedge/k3sedge/addons/cloudflare"
 	"github.com/k3sedge/k3sedge/addons/cloudflared"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/k3s/release"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
@@ -39,6 +40,10 @@ func (st *site) certmanagerConfig() (certmanager.Config, error) {
 	cache, err := st.cacheFor("charts")
 	return certmanager.Config{
 		Cluster: st.project.Cluster, Secrets: st.secret, Cache: cache, Adopt: st.adopt,
+		Bundled: func(ctx context.Context, file string) (string, error) {
+			found, err := release.Source{K3s: *st.project.Cluster.K3s}.Bundled(ctx, file)
+			return found.Path, err
+		},
 	}, err
 }
 
