@@ -81,7 +81,7 @@ func (v *view) owns(ctx context.Context, t *tunnel) (bool, error) {
 		return true, nil
 	}
 	named := func(r Rule) bool { return !r.last() }
-	if len(t.Connections) == 0 && !slices.ContainsFunc(set.rules, named) {
+	if !t.served() && !slices.ContainsFunc(set.rules, named) {
 		return true, nil
 	}
 	records, err := v.allRecords(ctx)

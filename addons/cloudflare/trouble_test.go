@@ -21,30 +21,41 @@ func hintOf(err error) string {
 }
 
 // Whatever goes wrong once, at whichever request, the run ends as without it,
-// or the next one does; and nothing is there twice.
+// and nothing is there twice.
 func TestTroubleAtEachRequest(t *testing.T) {
 	t.Parallel()
-	quiet := newWorld(t, fakecloudflare.Options{})
-	quiet.mustRun(t, config(public("git"), lan("nas")))
-	want, requests := quiet.state(t), len(quiet.Calls())
-	for _, f := range []fakecloudflare.Fault{
-		{Kind: fakecloudflare.TooMany, RetryAfter: 1}, {Kind: fakecloudflare.Broken}, {Kind: fakecloudflare.Half},
-		{Kind: fakecloudflare.Reset}, {Kind: fakecloudflare.ResetAfter},
+	for name, move := range map[string]struct{ from, to Config }{
+		"from nothing":        {config(), config(public("git"), lan("nas"))},
+		"to the LAN and back": {config(public("git"), lan("nas")), config(lan("git"), public("nas"))},
+		"all gone":            {config(public("git"), lan("nas")), config()},
 	} {
-		t.Run(string(f.Kind), func(t *testing.T) {
-			t.Parallel()
+		begin := func() *world {
+			w := newWorld(t, fakecloudflare.Options{})
+			if len(move.from.Services) > 0 {
+				w.mustRun(t, move.from)
+			}
+			w.ForgetCalls()
+			return w
+		}
+		quiet := begin()
+		quiet.mustRun(t, move.to)
+		want, requests := quiet.state(t), len(quiet.Calls())
+		for _, f := range []fakecloudflare.Fault{
+			{Kind: fakecloudflare.TooMany, RetryAfter: 1}, {Kind: fakecloudflare.Broken}, {Kind: fakecloudflare.Half},
+			{Kind: fakecloudflare.Reset}, {Kind: fakecloudflare.ResetAfter},
+		} {
 			for after := range requests {
-				w := newWorld(t, fakecloudflare.Options{})
+				w := begin()
 				f.After, f.Count = after, 1
 				w.fault(t, f)
-				if result, text, err := w.run(t, config(public("git"), lan("nas"))); err != nil || result.Failed > 0 {
-					t.Errorf("at request %d: %v\n%s", after, err, text)
+				if result, text, err := w.run(t, move.to); err != nil || result.Failed > 0 {
+					t.Errorf("%s, %s at request %d: %v\n%s", name, f.Kind, after, err, text)
 				}
 				if got := w.state(t); got != want {
-					t.Errorf("at request %d:\n%s\nwant\n%s", after, got, want)
+					t.Errorf("%s, %s at request %d:\n%s\nwant\n%s", name, f.Kind, after, got, want)
 				}
 			}
-		})
+		}
 	}
 }
 

@@ -25,6 +25,11 @@ type tunnel struct {
 // remote reports whether its rules are kept at Cloudflare.
 func (t tunnel) remote() bool { return t.Remote || t.Source == "cloudflare" }
 
+// served reports whether anybody is connected.
+func (t tunnel) served() bool {
+	return len(t.Connections) > 0 || t.Status == "healthy" || t.Status == "degraded"
+}
+
 // target is what a name has to lead to for its requests to come by the tunnel.
 func target(id string) string { return id + ".cfargotunnel.com" }
 
