@@ -38,6 +38,7 @@ bundle: ## the lab's K3s and the real Traefik, built once for each content
 
 e2e: deps build bundle
 	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
+	@.ci/kubectl bin/kubectl
 	@.ci/e2e go test -p 1 -count=1 -timeout 40m -v ./testinfra/lab ./testinfra/e2e
 
 lab: deps build bundle
@@ -56,7 +57,7 @@ bench: deps build bundle
 	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
 
 golden: ## write the golden files anew; git diff shows what changed
-	go test ./inventory ./provision ./hardening ./hardening/firewall ./hardening/report ./k3s ./k3s/kubeconfig ./addons ./addons/object ./addons/traefik ./addons/cloudflare ./addons/cloudflared ./cmd/internal/cli -update
+	go test ./inventory ./provision ./hardening ./hardening/firewall ./hardening/report ./k3s ./k3s/kubeconfig ./addons ./addons/object ./addons/gitops ./addons/traefik ./addons/cloudflare ./addons/cloudflared ./cmd/internal/cli -update
 
 fuzz: ## every parser's fuzz target for 20 s each
 	@.ci/fuzz 20s

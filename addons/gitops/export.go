@@ -105,6 +105,7 @@ type builder struct {
 	former map[string]object.SealedSecret
 	counts Counts
 	named  []object.Secret
+	sealed []object.Secret
 }
 
 // secrets takes the place of each group's secrets.
@@ -149,6 +150,7 @@ func (b *builder) seal(s object.Secret) (object.SealedSecret, error) {
 	if err != nil {
 		return sealed, fmt.Errorf("seal the Secret %s/%s: %w", s.Namespace, s.Name, err)
 	}
+	b.sealed = append(b.sealed, s)
 	b.counts.Sealed++
 	if !kept {
 		b.counts.Anew++

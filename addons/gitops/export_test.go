@@ -50,6 +50,9 @@ func TestEveryDocumentIsAnObject(t *testing.T) {
 		if kinds["SealedSecret"] != 1 || kinds["Secret"] != 1 || kinds["Ingress"] != 1 || kinds["Namespace"] != 3 {
 			t.Errorf("%s: %v", format, kinds)
 		}
+		if want := "\nkubectl annotate secret -n edge-git git-users sealedsecrets.bitnami.com/managed=true\n```\n"; !strings.Contains(string(files["README.md"]), want) {
+			t.Errorf("%s: no word on the Secret that is there:\n%s", format, files["README.md"])
+		}
 		if _, named := files[secretsFile]; named {
 			t.Errorf("%s: a sealed secret is named, too", format)
 		}

@@ -27,7 +27,7 @@ func (b *builder) words() error {
 	var out bytes.Buffer
 	about := map[string]any{
 		"Cluster": b.Cluster, "Format": string(b.Format), "Folder": b.Path,
-		"Named": len(b.named) > 0, "Sealed": b.counts.Sealed > 0, "Secrets": secretsFile,
+		"Named": len(b.named) > 0, "Sealed": b.sealed, "Secrets": secretsFile,
 	}
 	if err := t.Execute(&out, about); err != nil {
 		return fmt.Errorf("write README.md: %w", err)

@@ -53,6 +53,7 @@ func TestEdge(t *testing.T) {
 		{"who may come", whoMayCome},
 		{"servers that speak TLS", backendTLS},
 		{"servers that end TLS themselves", passthrough},
+		{"exported", exported},
 		{"removed", removed},
 		{"the edge is judged", edgeJudged},
 		{"firewall", edgeFirewall},

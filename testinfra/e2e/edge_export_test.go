@@ -1,0 +1,77 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// kubectl runs the real one, as somebody who has the export and nothing of k3sedge.
+func (e *edge) kubectl(args ...string) result {
+	e.t.Helper()
+	program, err := filepath.Abs(filepath.Join("..", "..", "bin", "kubectl"))
+	if err == nil {
+		_, err = os.Stat(program)
+	}
+	if err != nil {
+		e.t.Fatalf("no kubectl; .ci/kubectl bin/kubectl builds it: %v", err)
+	}
+	cmd, out, errs := e.command(append([]string{"env", "KUBECONFIG=" + e.key("kubeconfig"), program}, args...)...)
+	return e.finish(cmd.Run(), out, errs)
+}
+
+// exported: what is written is what is in the cluster, and brings it back where
+// it was lost, by plain kubectl.
+func exported(t *testing.T, e *edge) {
+	e.must(0, "add-service", "argocd", "--host", "argocd.lab.test", "--to", "10.77.0.50:3443", "--passthrough", "--force") // its server is off
+	e.keep("kubeconfig", []byte(e.must(0, "kubeconfig").stdout))
+	dir := filepath.Join(t.TempDir(), "edge")
+	first := e.must(0, "export", "--to", dir)
+	if want := "warning: 1 secret is not in the files"; !strings.Contains(first.stderr, want) {
+		t.Errorf("%q is not in\n%s", want, first.stderr)
+	}
+	for _, name := range []string{"10-traefik.yaml", "50-edge.yaml", "60-services-git.yaml", "60-services-argocd.yaml", "secrets.txt"} {
+		if !strings.Contains(first.stdout, filepath.Join(dir, name)+"\n") && name != "secrets.txt" {
+			t.Errorf("%s is not told:\n%s", name, first.stdout)
+		}
+		e.refuseSecrets(result{stdout: e.read(filepath.Join(dir, name))})
+	}
+	if again := e.must(0, "export", "--to", dir); !strings.Contains(again.stderr, "no change") {
+		t.Errorf("the second export is another:\n%s", again.stderr)
+	}
+	apply := func(more ...string) result {
+		t.Helper()
+		r := e.kubectl(append([]string{"apply", "--server-side", "--field-manager=k3sedge", "-f", dir}, more...)...)
+		if r.code != 0 {
+			t.Fatalf("kubectl apply: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+		}
+		return r
+	}
+	if r := apply("--dry-run=server"); strings.Count(r.stdout, "serverside-applied") < 20 {
+		t.Errorf("the API server takes only\n%s", r.stdout)
+	}
+	if r := e.kubectl("diff", "--server-side", "--field-manager=k3sedge", "-f", dir); r.code != 0 {
+		t.Errorf("the cluster differs from the export: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+
+	// What all services share and two of them are lost.
+	for _, name := range []string{"k3sedge-system", "edge-git", "edge-argocd"} {
+		path := "/api/v1/namespaces/" + name
+		if r := e.kube("DELETE", path, ""); r.status != http.StatusOK {
+			t.Fatalf("delete %s: %s", name, r)
+		}
+		eventually(t, name+" is gone", 30*time.Second, func() bool { return e.kube("GET", path, "").status == http.StatusNotFound })
+	}
+	e.must(3, "up", "--plan")
+	apply()
+	e.must(0, "up", "--plan")
+	for i := range e.cluster.Nodes {
+		eventually(t, "the service answers again", 30*time.Second, func() bool { return e.get(i, gitPage).status == http.StatusOK })
+	}
+	e.must(0, "remove-service", "argocd")
+}
