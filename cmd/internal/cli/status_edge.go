@@ -16,8 +16,10 @@ import (
 // file does not ask for is left out.
 type edgeState struct {
 	// CertManager is "running", or what it lacks.
-	CertManager string             `json:"certManager,omitempty"`
-	Tunnel      *cloudflare.Health `json:"tunnel,omitempty"`
+	CertManager string `json:"certManager,omitempty"`
+	// Certificates are those of services with something wrong.
+	Certificates []string           `json:"certificates,omitempty"`
+	Tunnel       *cloudflare.Health `json:"tunnel,omitempty"`
 }
 
 // certManagerRuns is cert-manager where nothing is wrong with it.
@@ -37,6 +39,8 @@ func (st *site) edgeState(ctx context.Context, sofar error) (edgeState, error) {
 			out.CertManager, errs = "unknown", append(errs, err)
 		default:
 			out.CertManager = state.String()
+			out.Certificates, err = st.troubledCertificates(ctx)
+			errs = append(errs, err)
 		}
 	}
 	if edge := st.project.Cluster.Edge; edge != nil && edge.OverCloudflare() {
@@ -49,15 +53,35 @@ func (st *site) edgeState(ctx context.Context, sofar error) (edgeState, error) {
 	return out, errors.Join(errs...)
 }
 
+// troubledCertificates are those that are not ready, have expired or are not
+// renewed in time, each in one line.
+func (st *site) troubledCertificates(ctx context.Context) ([]string, error) {
+	all, err := certmanager.Certificates(ctx, st.kube())
+	var out []string
+	for _, c := range all {
+		trouble := c.Trouble(st.streams.Now())
+		if !c.Ready {
+			trouble = "not ready: " + c.Message
+		}
+		if trouble != "" {
+			out = append(out, fmt.Sprintf("certificate %s/%s %s", c.Namespace, c.Name, trouble))
+		}
+	}
+	return out, err
+}
+
 // ready reports whether all that is asked for is as it should be.
 func (e edgeState) ready() bool {
-	return (e.CertManager == "" || e.CertManager == certManagerRuns) && (e.Tunnel == nil || e.Tunnel.Good())
+	return len(e.Certificates) == 0 && (e.CertManager == "" || e.CertManager == certManagerRuns) && (e.Tunnel == nil || e.Tunnel.Good())
 }
 
 // write tells it in lines below the nodes.
 func (e edgeState) write(w io.Writer) {
 	if e.CertManager != "" {
 		fmt.Fprintf(w, "\ncert-manager: %s\n", e.CertManager)
+	}
+	for _, c := range e.Certificates {
+		fmt.Fprintf(w, "  %s\n", c)
 	}
 	if e.Tunnel == nil {
 		return

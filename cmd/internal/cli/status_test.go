@@ -118,10 +118,11 @@ func TestTheEdgesState(t *testing.T) {
 		ready bool
 		text  []string
 	}{
-		"nothing asked for": {edgeState{}, true, nil},
-		"all of it":         {edgeState{CertManager: "running", Tunnel: healthy}, true, []string{"cert-manager: running", "tunnel k3sedge-home: healthy, 1 connector\n", "  2026.8.2 from 192.0.2.1 by fra03, fra07, rules version 3\n"}},
-		"no cert-manager":   {edgeState{CertManager: "not there", Tunnel: healthy}, false, []string{"cert-manager: not there"}},
-		"no connector":      {edgeState{Tunnel: &cloudflare.Health{Name: "t", Status: "down"}}, false, []string{"tunnel t: down, 0 connectors\n", "port 7844"}},
+		"nothing asked for":  {edgeState{}, true, nil},
+		"all of it":          {edgeState{CertManager: "running", Tunnel: healthy}, true, []string{"cert-manager: running", "tunnel k3sedge-home: healthy, 1 connector\n", "  2026.8.2 from 192.0.2.1 by fra03, fra07, rules version 3\n"}},
+		"no cert-manager":    {edgeState{CertManager: "not there", Tunnel: healthy}, false, []string{"cert-manager: not there"}},
+		"an old certificate": {edgeState{CertManager: "running", Certificates: []string{"certificate edge-git/git-tls expired"}}, false, []string{"  certificate edge-git/git-tls expired\n"}},
+		"no connector":       {edgeState{Tunnel: &cloudflare.Health{Name: "t", Status: "down"}}, false, []string{"tunnel t: down, 0 connectors\n", "port 7844"}},
 	} {
 		var out bytes.Buffer
 		tc.state.write(&out)
