@@ -34,8 +34,8 @@ func Wanted(c inventory.Cluster) bool {
 	return c.Edge != nil && c.Edge.Certificates != nil && c.Edge.Certificates.Issuer != inventory.IssuerOrigin
 }
 
-// Stages brings cert-manager to run with its issuers. Where the file asks for
-// none there is no stage.
+// Stages brings cert-manager to run with its issuers, or takes ours away where
+// certificates come from elsewhere. Without edge.cloudflare there is no stage.
 func Stages(c Config, api cluster.API) []converge.Stage {
 	return stage(c, func(steps []step) converge.Track { return converge.Bind[cluster.Reader]("", api, api, steps...) })
 }
@@ -45,10 +45,15 @@ func PlanStages(c Config, r cluster.Reader) []converge.Stage {
 	return stage(c, func(steps []step) converge.Track { return converge.Observe("", r, steps...) })
 }
 
-func steps(c Config) []step { return []step{installed{c}, running{c}, issuers{c}} }
+func steps(c Config) []step {
+	if !Wanted(c.Cluster) {
+		return []step{gone{}}
+	}
+	return []step{installed{c}, running{c}, issuers{c}}
+}
 
 func stage(c Config, track func([]step) converge.Track) []converge.Stage {
-	if !Wanted(c.Cluster) {
+	if c.Cluster.Edge == nil || c.Cluster.Edge.Cloudflare == nil {
 		return nil
 	}
 	return []converge.Stage{{Name: "certmanager", Tracks: []converge.Track{track(steps(c))}, Joint: true}}

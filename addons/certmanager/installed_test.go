@@ -51,11 +51,53 @@ func TestNothingWhereNothingIsAskedFor(t *testing.T) {
 	for name, c := range map[string]inventory.Cluster{
 		"no edge":         {},
 		"no certificates": {Edge: &inventory.Edge{}},
-		"origin":          {Edge: &inventory.Edge{Certificates: &inventory.Certificates{Issuer: inventory.IssuerOrigin}}},
 	} {
 		if Wanted(c) || len(Stages(Config{Cluster: c}, nil)) != 0 || len(PlanStages(Config{Cluster: c}, nil)) != 0 {
 			t.Errorf("%s: cert-manager is wanted", name)
 		}
+	}
+}
+
+// TestTakenAway: where certificates come from elsewhere, ours goes, but for
+// what others still need, and for the accounts.
+func TestTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*Config){
+		"none":   func(c *Config) { c.Cluster.Edge.Certificates = nil },
+		"origin": func(c *Config) { c.Cluster.Edge.Certificates.Issuer = inventory.IssuerOrigin },
+	} {
+		k, c := newKube(t), configOf(t, own)
+		mustRun(t, c, k)
+		put(t, k, in("v1", "Secret", namespace, acme+"-account-key", nil))
+		change(&c)
+		foreign := in("cert-manager.io/v1", "Certificate", "default", "theirs", doc{"spec": doc{"secretName": "x"}})
+		put(t, k, foreign)
+		if got := mustRun(t, c, k); got != (converge.Result{Holds: 1}) || k.Object(ref().Path()) == nil {
+			t.Errorf("%s: while others use it: %+v", name, got)
+		}
+		k.Remove("/apis/cert-manager.io/v1/namespaces/default/certificates/theirs")
+		k.React(nil)
+		if got := mustRun(t, c, k); got != (converge.Result{Changed: 1}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		for _, path := range leftPaths() {
+			if k.Object(path) != nil {
+				t.Errorf("%s: %s is left", name, path)
+			}
+		}
+		if k.Object("/api/v1/namespaces/cert-manager/secrets/"+acme+"-account-key") == nil {
+			t.Errorf("%s: the account is lost", name)
+		}
+		if got := mustRun(t, c, k); got != (converge.Result{Holds: 1}) {
+			t.Errorf("%s: again: %+v", name, got)
+		}
+	}
+	// Somebody else's cert-manager is not touched.
+	k, c := newKube(t), configOf(t)
+	c.Cluster.Edge.Certificates = nil
+	put(t, k, in("helm.cattle.io/v1", "HelmChart", "kube-system", "cert-manager", nil), in("cert-manager.io/v1", "ClusterIssuer", "", staging, doc{"spec": doc{}}))
+	if got := mustRun(t, c, k); got != (converge.Result{Holds: 1}) || len(k.Writes()) > 0 {
+		t.Errorf("somebody else's: %+v, wrote %v", got, k.Writes())
 	}
 }
 
