@@ -81,6 +81,11 @@ func applyObjects(ctx context.Context, h *hands) error {
 		return err
 	}
 	for phase := range object.Phases {
+		if phase == object.PhaseRoutes && replaces(todo) {
+			if err := h.awaitZones(ctx); err != nil {
+				return err
+			}
+		}
 		part := slices.DeleteFunc(slices.Clone(todo), func(e edit) bool { return object.Phase(e.object.Kind()) != phase })
 		if err := together(ctx, part, h.apply); err != nil {
 			return err

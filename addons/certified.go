@@ -67,6 +67,25 @@ func awaitIssued(ctx context.Context, h *hands) error {
 	return certmanager.Await(ctx, h.do, open)
 }
 
+// replaces reports whether routes are to be changed that answer already.
+func replaces(todo []edit) bool {
+	return slices.ContainsFunc(todo, func(e edit) bool {
+		return object.Phase(e.object.Kind()) == object.PhaseRoutes && e.have != absent && e.have != going
+	})
+}
+
+// awaitZones waits for the certificates of the zones. A route that has named a
+// secret of its own would be without any until then.
+func (h *hands) awaitZones(ctx context.Context) error {
+	open, _, err := h.unissued(ctx)
+	if err != nil {
+		return err
+	}
+	return certmanager.Await(ctx, h.do, slices.DeleteFunc(open, func(c object.Certificate) bool {
+		return object.MetaOf(c).Namespace != SystemNamespace
+	}))
+}
+
 // competing finds what of others would have Traefik show another certificate,
 // or none: Certificates that fill the same secrets, and cert-manager not being
 // there at all.

@@ -187,6 +187,31 @@ func TestRulesOfCertificates(t *testing.T) {
 	}
 }
 
+// TestStrategyChangesWithoutAGap: what is shown now goes when the other is issued.
+func TestStrategyChangesWithoutAGap(t *testing.T) {
+	t.Parallel()
+	const zone = "/apis/cert-manager.io/v1/namespaces/k3sedge-system/certificates/example.org-tls"
+	const ingress = "/apis/networking.k8s.io/v1/namespaces/edge-git/ingresses/git"
+	for name, tc := range map[string]struct{ from, to func(*inventory.Certificates) }{
+		"to zones": {func(*inventory.Certificates) {}, byZone}, "to hosts": {byZone, func(*inventory.Certificates) {}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k, c := certKube(t), certConfig(testService())
+			c.Cluster = certified(tc.from)
+			mustRun(t, c, k)
+			k.React(nil) // cert-manager gets nowhere
+			c.Cluster = certified(tc.to)
+			if _, _, err := run(t, c, k); err == nil {
+				t.Fatalf("%s: it has not waited", name)
+			}
+			tls := k.Object(ingress)["spec"].(map[string]any)["tls"]
+			if name == "to zones" && tls == nil || name == "to hosts" && k.Object(zone) == nil {
+				t.Errorf("%s: what was shown is gone: %v", name, tls)
+			}
+		})
+	}
+}
+
 // TestStrategyChanges: what the other strategy had is taken away, the secrets
 // stay, and a service that goes takes its own with it.
 func TestStrategyChanges(t *testing.T) {

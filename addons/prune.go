@@ -82,19 +82,37 @@ func checkPrune(ctx context.Context, v *view) ([]converge.Change, error) {
 }
 
 // prune takes away routes first, then what they named, then the namespaces.
+// Certificates of zones go last: those of the services that they were for are
+// issued by then.
 func prune(ctx context.Context, h *hands) error {
 	todo, err := h.leftovers(ctx)
 	if err != nil {
 		return err
 	}
 	for phase := object.PhaseRoutes; phase > object.PhaseNamespaces; phase-- {
-		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return object.Phase(l.kind) != phase })
+		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return object.Phase(l.kind) != phase || l.ofZone() })
 		if err := together(ctx, part, h.remove); err != nil {
 			return err
 		}
 	}
-	namespaces := slices.DeleteFunc(todo, func(l *left) bool { return !l.kind.Cluster })
-	return together(ctx, namespaces, h.removeNamespace)
+	namespaces := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return !l.kind.Cluster })
+	if err := together(ctx, namespaces, h.removeNamespace); err != nil {
+		return err
+	}
+	zones := slices.DeleteFunc(todo, func(l *left) bool { return !l.ofZone() })
+	if len(zones) == 0 {
+		return nil
+	}
+	if err := awaitIssued(ctx, h); err != nil {
+		return err
+	}
+	return together(ctx, zones, h.remove)
+}
+
+// ofZone reports whether it is a certificate for all hosts of a zone, or what
+// has it shown.
+func (l *left) ofZone() bool {
+	return l.owner == "" && (l.kind.Name == object.Certificate{}.Kind().Name || l.kind.Name == object.TLSStore{}.Kind().Name)
 }
 
 func (h *hands) remove(ctx context.Context, l *left) error {
