@@ -101,14 +101,14 @@ func testSealer(t *testing.T, cert []byte, key string) *Sealer {
 // with the length of the session key, which is under RSA-OAEP with SHA-256 and
 // the Secret's namespace/name as its label, then AES-256-GCM with a nonce of
 // zeros.
-func unseal(t *testing.T, value, label string) (string, error) {
+func unseal(t *testing.T, key *rsa.PrivateKey, value, label string) (string, error) {
 	t.Helper()
 	sealed, err := base64.StdEncoding.DecodeString(value)
 	if err != nil || len(sealed) < 2 {
 		t.Fatalf("%q: %v", value, err)
 	}
 	n := int(sealed[0])<<8 | int(sealed[1])
-	session, err := rsa.DecryptOAEP(sha256.New(), rand.Reader, controller(), sealed[2:2+n], []byte(label))
+	session, err := rsa.DecryptOAEP(sha256.New(), rand.Reader, key, sealed[2:2+n], []byte(label))
 	if err != nil {
 		return "", err
 	}

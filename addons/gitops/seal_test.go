@@ -1,8 +1,11 @@
 package gitops
 
 import (
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -22,19 +25,43 @@ func TestTheControllerCanUnseal(t *testing.T) {
 		if err != nil || kept {
 			t.Fatal(err)
 		}
-		got, err := unseal(t, sealed.Spec.EncryptedData["users"], "edge-git/users")
+		got, err := unseal(t, controller(), sealed.Spec.EncryptedData["users"], "edge-git/users")
 		if err != nil || got != value {
 			t.Errorf("%.20q came out as %.20q: %v", value, got, err)
 		}
-		if got, err := unseal(t, sealed.Spec.EncryptedData["realm"], "edge-git/users"); err != nil || got != "git" {
+		if got, err := unseal(t, controller(), sealed.Spec.EncryptedData["realm"], "edge-git/users"); err != nil || got != "git" {
 			t.Errorf("%q, %v", got, err)
 		}
 		// Under another name, or in another namespace, it stays shut.
 		for _, label := range []string{"edge-git/other", "other/users", "edge-git", ""} {
-			if _, err := unseal(t, sealed.Spec.EncryptedData["users"], label); err == nil {
+			if _, err := unseal(t, controller(), sealed.Spec.EncryptedData["users"], label); err == nil {
 				t.Errorf("unsealed as %q", label)
 			}
 		}
+	}
+}
+
+// TestWhatKubesealHasSealed is opened by the same reading of the format that
+// the other tests hold ours against.
+func TestWhatKubesealHasSealed(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/kubeseal.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Label, Plain, Sealed string
+		Key                  []byte
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.ParsePKCS1PrivateKey(v.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := unseal(t, key, v.Sealed, v.Label); err != nil || got != v.Plain {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

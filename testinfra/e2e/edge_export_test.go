@@ -58,6 +58,10 @@ func exported(t *testing.T, e *edge) {
 	if r := e.kubectl("diff", "--server-side", "--field-manager=k3sedge", "-f", dir); r.code != 0 {
 		t.Errorf("the cluster differs from the export: exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
+	e.must(0, "export", "--to", dir+"-k", "--format", "kustomize")
+	if r := e.kubectl("diff", "--server-side", "--field-manager=k3sedge", "-k", dir+"-k"); r.code != 0 {
+		t.Errorf("the cluster differs from what Kustomize makes of the export: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
 
 	// What all services share and two of them are lost.
 	for _, name := range []string{"k3sedge-system", "edge-git", "edge-argocd"} {
