@@ -1,6 +1,19 @@
 package addons
 
-import "github.com/k3sedge/k3sedge/addons/object"
+import (
+	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/inventory"
+)
+
+// Caution is what of a service works otherwise than it looks in this cluster, or "".
+func Caution(c inventory.Cluster, s inventory.Service) string {
+	if !s.Passthrough || c.Edge == nil || !covered(*c.Edge, s.Host) {
+		return ""
+	}
+	// HTTP/2 lets a browser use one connection for all names of a certificate.
+	return "passthrough: the certificate of the zone is for " + s.Host + " too, so that browsers may ask for it on a connection to another service, " +
+		"where the edge answers 404; edge.certificates.strategy: per-host keeps them apart"
+}
 
 // handedOver are the objects by which connections are handed to the servers
 // unopened: a route that goes by the name in the client's first message, and

@@ -135,3 +135,23 @@ func TestPassthroughProbe(t *testing.T) {
 		}
 	}
 }
+
+// TestPassthroughBesideAWildcard: one connection may serve all names of a
+// certificate, and the edge cannot tell which of them was meant.
+func TestPassthroughBesideAWildcard(t *testing.T) {
+	t.Parallel()
+	c := testCluster(inventory.EdgeLAN)
+	c.Edge.Cloudflare = &inventory.Cloudflare{Zones: []string{"example.org"}}
+	c.Edge.Certificates = &inventory.Certificates{Issuer: inventory.IssuerProduction, Strategy: inventory.CertWildcard}
+	if got := Caution(c, testService(passthrough)); !strings.Contains(got, "per-host") {
+		t.Errorf("%q", got)
+	}
+	deep := testService(passthrough, func(s *inventory.Service) { s.Host = "a.git.example.org" })
+	if got := Caution(c, testService()) + Caution(c, deep); got != "" {
+		t.Errorf("of no matter: %q", got)
+	}
+	c.Edge.Certificates.Strategy = inventory.CertPerHost
+	if got := Caution(c, testService(passthrough)); got != "" {
+		t.Errorf("each has its own: %q", got)
+	}
+}

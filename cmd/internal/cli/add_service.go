@@ -81,7 +81,7 @@ func runAddService(ctx context.Context, s Streams, o serviceOptions, service inv
 	if service, err = st.admit(service, o.replace); err != nil {
 		return err
 	}
-	for _, w := range append(service.Warnings(), cloudflare.Note(st.project.Cluster, service)) {
+	for _, w := range append(service.Warnings(), cloudflare.Note(st.project.Cluster, service), addons.Caution(st.project.Cluster, service)) {
 		warn(s, w, "")
 	}
 	config, err := st.addonsConfig(service.Name)
