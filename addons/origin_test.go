@@ -204,3 +204,12 @@ func TestOriginAndOtherSecrets(t *testing.T) {
 		}
 	}
 }
+
+func FuzzOriginTrouble(f *testing.F) {
+	f.Add([]byte(`{"data":{"tls.crt":"","tls.key":""}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if why, err := originTrouble(raw, "git.example.org", 33, time.Now()); why == "" && err == nil {
+			t.Errorf("%q is taken for a certificate", raw)
+		}
+	})
+}

@@ -140,3 +140,15 @@ func TestPullEndsWithItsContext(t *testing.T) {
 		t.Error("it was pulled")
 	}
 }
+
+func FuzzFollows(f *testing.F) {
+	f.Add([]byte(`{"layers":[{"mediaType":"application/vnd.cncf.helm.chart.content.v1.tar+gzip","digest":"sha256:0"}]}`), []byte("tgz"))
+	f.Fuzz(func(t *testing.T, list, tgz []byte) {
+		if follows(tgz, list, Package{Digest: "sha256:0"}) {
+			t.Error("a digest that nothing has is followed")
+		}
+		if follows(tgz, list, Package{Digest: sum(list)}) && !bytes.Contains(list, []byte(sum(tgz)[len("sha256:"):])) {
+			t.Errorf("%q names nothing of it", list)
+		}
+	})
+}
