@@ -137,23 +137,31 @@ func (w *watch) begin(ctx context.Context, api cluster.API, c Certificate, p Pro
 
 // renew asks cert-manager for an attempt now, as `cmctl renew` does.
 func renew(ctx context.Context, api cluster.API, c Certificate) error {
-	k := object.Certificate{}.Kind()
+	o := object.Certificate{Meta: object.Meta{Name: c.Name, Namespace: c.Namespace}}
+	return say(ctx, api, o, condition{Type: "Issuing", Status: "True", ObservedGeneration: c.generation})
+}
+
+// say writes a condition of an object, at which cert-manager looks at it anew.
+func say(ctx context.Context, api cluster.API, o object.Object, c condition) error {
 	asked := map[string]any{
-		"type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "k3sedge up tries again",
-		"observedGeneration": c.generation, "lastTransitionTime": time.Now().UTC().Format(time.RFC3339),
+		"type": c.Type, "status": c.Status, "reason": "ManuallyTriggered", "message": triesAgain,
+		"observedGeneration": c.ObservedGeneration, "lastTransitionTime": time.Now().UTC().Format(time.RFC3339),
 	}
+	m := object.MetaOf(o)
 	body, err := json.Marshal(map[string]any{
-		"apiVersion": k.APIVersion(), "kind": k.Name, "metadata": map[string]any{"name": c.Name, "namespace": c.Namespace},
+		"apiVersion": o.Kind().APIVersion(), "kind": o.Kind().Name, "metadata": object.Meta{Name: m.Name, Namespace: m.Namespace},
 		"status": map[string]any{"conditions": []any{asked}},
 	})
 	if err != nil {
-		return fmt.Errorf("ask for the Certificate %s/%s anew: %w", c.Namespace, c.Name, err)
+		return fmt.Errorf("ask for %s anew: %w", object.Path(o), err)
 	}
-	if err := api.Apply(ctx, cluster.Object{Path: c.path() + "/status", JSON: body}); err != nil {
-		return fmt.Errorf("ask for the Certificate %s/%s anew: %w", c.Namespace, c.Name, err)
+	if err := api.Apply(ctx, cluster.Object{Path: object.Path(o) + "/status", JSON: body}); err != nil {
+		return fmt.Errorf("ask for %s anew: %w", object.Path(o), err)
 	}
 	return nil
 }
+
+const triesAgain = "k3sedge up tries again"
 
 // Certificates are all that k3sedge has asked for, for somebody who wants to
 // know how they stand. Without cert-manager there are none.

@@ -70,10 +70,6 @@ func ReadCertificate(raw []byte) (Certificate, error) {
 	return c, nil
 }
 
-func (c Certificate) path() string {
-	return object.Certificate{}.Kind().Path(c.Namespace, c.Name)
-}
-
 // Trouble is what the user should know of a certificate that is ready: that it
 // has expired, or is not renewed in time. It is "" where all is well.
 func (c Certificate) Trouble(now time.Time) string {

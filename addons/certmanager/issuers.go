@@ -117,8 +117,9 @@ func answers(ctx context.Context, api cluster.API, o object.Object) error {
 
 // issuer is how an issuer stands.
 type issuer struct {
-	name, reason, message string
-	ready                 bool
+	name, message string
+	ready         bool
+	generation    int64
 }
 
 // String is what cert-manager says.
@@ -137,26 +138,36 @@ func lookAtIssuer(ctx context.Context, r cluster.Reader, name string) (issuer, e
 	if err != nil {
 		return issuer{}, fmt.Errorf("read the ClusterIssuer %s: %w", name, err)
 	}
-	out := issuer{name: name}
+	out := issuer{name: name, generation: doc.Metadata.Generation}
 	for _, c := range doc.Status.Conditions {
 		if c.Type == "Ready" && c.current(doc.Metadata.Generation) {
-			out.ready, out.reason, out.message = c.Status == "True", c.Reason, c.Message
+			out.ready, out.message = c.Status == "True", c.Message
 		}
 	}
 	return out, nil
 }
 
-// ready waits until the issuer has its account.
-func (s issuers) ready(ctx context.Context, r cluster.Reader) error {
+// ready waits until the issuer has its account. What an earlier run was refused
+// is asked for again, unless that makes it worse.
+func (s issuers) ready(ctx context.Context, api cluster.API) error {
 	name := IssuerName(s.config.certificates())
 	wait := converge.Wait{
 		What: "ClusterIssuer " + name + " to have its account", Every: 250 * time.Millisecond, Limit: 2 * time.Minute,
 		Cause: "cert-manager asks the ACME server for one",
 	}
-	var last issuer
+	last, err := lookAtIssuer(ctx, api, name)
+	if err != nil || last.ready {
+		return err
+	}
+	if why, known := causeOf(last.message); known && !why.rest {
+		o := object.ClusterIssuer{Meta: object.Meta{Name: name}}
+		if err := say(ctx, api, o, condition{Type: "Ready", Status: "False", ObservedGeneration: last.generation}); err != nil {
+			return err
+		}
+	}
 	p := patience{}
-	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
-		is, err := lookAtIssuer(ctx, r, name)
+	err = wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		is, err := lookAtIssuer(ctx, api, name)
 		if err != nil || is.ready {
 			return is.ready, "", err
 		}

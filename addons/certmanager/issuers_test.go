@@ -116,7 +116,11 @@ func TestIssuerWithoutAnAccount(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k, c := newKube(t), configOf(t)
 			mustRun(t, c, k)
-			k.React(nil)
+			k.React(func(_ string, o map[string]any) { // says the same again
+				if strings.Contains(fmt.Sprint(o["status"]), triesAgain) {
+					account(t, k, production, "False", message)
+				}
+			})
 			account(t, k, production, "False", message)
 			changes, err := issuers{c}.Check(t.Context(), k.API())
 			if err != nil || len(changes) != 1 || changes[0].Want != "ready" {
@@ -124,6 +128,29 @@ func TestIssuerWithoutAnAccount(t *testing.T) {
 			}
 			if _, err = only(t, k, issuers{c}); err == nil || !strings.Contains(fmt.Sprint(err), tc.want) || !strings.Contains(hintOf(err), tc.hint) {
 				t.Errorf("%s: %v, hint %q", message, err, hintOf(err))
+			}
+		})
+	}
+}
+
+// TestIssuerIsAskedAgain: what was mended since is not held against it.
+func TestIssuerIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	for message, again := range map[string]bool{
+		"Failed to register ACME account: x509: certificate has expired or is not yet valid":                  true,
+		"Failed to register ACME account: 429 urn:ietf:params:acme:error:rateLimited: too many registrations": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			k, c := newKube(t), configOf(t)
+			mustRun(t, c, k)
+			k.React(func(_ string, o map[string]any) {
+				if strings.Contains(fmt.Sprint(o["status"]), triesAgain) {
+					account(t, k, production, "True", "The ACME account was registered with the ACME server")
+				}
+			})
+			account(t, k, production, "False", message)
+			if got, err := only(t, k, issuers{c}); (err == nil) != again || again && got.Changed != 1 {
+				t.Errorf("%s: %+v, %v", message, got, err)
 			}
 		})
 	}
