@@ -4,6 +4,7 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -53,6 +54,7 @@ func newApp(out, progress io.Writer) *cli.App {
 func (a app) commands() []*cli.Command {
 	list := []*cli.Command{
 		{Name: "up", Usage: "make the lab, or find it", Action: a.up,
+			Flags:       []cli.Flag{&cli.StringFlag{Name: "bundle", Usage: "run the ACME server that is in this folder (make bundle)"}},
 			Description: "k3sedge-lab up\n\nBuilds the machine image if it is not in the cache (about a minute)."},
 		{Name: "down", Usage: "remove the lab and all that is left of it", Action: a.down,
 			Description: "k3sedge-lab down\n\nAlso after a crash. Touches nothing that does not carry the lab's name."},
@@ -64,7 +66,9 @@ func (a app) commands() []*cli.Command {
 				&cli.StringFlag{Name: "on", Usage: "on this machine's console, as root"}},
 			Description: "k3sedge-lab exec -- k3sedge up\nk3sedge-lab exec --stranger -- ssh admin@10.77.0.11\nk3sedge-lab exec --on edge-1 -- systemctl status k3s"},
 		{Name: "project", Usage: "write a project for this lab", ArgsUsage: "DIR", Action: a.project,
-			Flags:       []cli.Flag{&cli.StringFlag{Name: "bundle", Usage: "install K3s from this folder (make bundle); without it the machines are all"}},
+			Flags: []cli.Flag{
+				&cli.StringFlag{Name: "bundle", Usage: "install K3s from this folder (make bundle); without it the machines are all"},
+				&cli.BoolFlag{Name: "cloudflare", Usage: "keep names and a tunnel at the lab's Cloudflare, certificates from its ACME server"}},
 			Description: "k3sedge-lab project --bundle bin/bundle /tmp/edge\n\nWrites k3sedge.yaml, a key and the token; overwrites nothing."},
 		{Name: "image", Usage: "build the machine image only", Action: a.image, Flags: []cli.Flag{jsonFlag()},
 			Description: "k3sedge-lab image"},
@@ -72,6 +76,10 @@ func (a app) commands() []*cli.Command {
 			Flags: []cli.Flag{&cli.BoolFlag{Name: "clear", Usage: "remove all faults"}},
 			Description: "k3sedge-lab fault '{\"kind\":\"delay\",\"delay\":\"2s\",\"path\":\"^/version$\"}'\n" +
 				"k3sedge-lab fault --clear\n\nThe kinds are those of testinfra/fakepve."},
+		{Name: "cloudflare", Usage: "look behind the Cloudflare stand-in, or make it misbehave", ArgsUsage: "ORDER [JSON|ID]", Action: a.cloudflare,
+			Description: "k3sedge-lab cloudflare records\n" +
+				"k3sedge-lab cloudflare fault '{\"kind\":\"429\",\"path\":\"^/zones\",\"count\":2}'\nk3sedge-lab cloudflare clear\n\n" +
+				"Orders: " + strings.Join(lab.CloudflareOrders(), ", ") + ".\nThe kinds of faults are those of testinfra/fakecloudflare."},
 		{Name: "restart", Usage: "restart a machine", ArgsUsage: "NAME|VMID", Action: a.restart,
 			Description: "k3sedge-lab restart edge-1"},
 		{Name: "machine", Usage: "boot a machine that Proxmox knows nothing of", ArgsUsage: "NAME ADDRESS", Action: a.machine,
@@ -81,7 +89,7 @@ func (a app) commands() []*cli.Command {
 			},
 			Description: "k3sedge-lab machine --key id_ed25519.pub metal-1 10.77.0.21"},
 		{Name: "serve", Hidden: true, Action: a.serve, Flags: []cli.Flag{
-			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}}},
+			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}, &cli.StringFlag{Name: "bundle"}}},
 	}
 	for _, c := range list {
 		c.OnUsageError = wrongUsage

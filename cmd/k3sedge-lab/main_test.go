@@ -28,7 +28,7 @@ func TestHelpNamesEveryCommandWithAnExample(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d", code)
 	}
-	for _, command := range []string{"up", "down", "status", "exec", "project", "image", "fault", "restart", "machine"} {
+	for _, command := range []string{"up", "down", "status", "exec", "project", "image", "fault", "cloudflare", "restart", "machine"} {
 		if !strings.Contains(help, "\n   "+command+" ") {
 			t.Errorf("the help does not name %s:\n%s", command, help)
 		}
@@ -50,6 +50,9 @@ func TestWrongUsageIsRefusedBeforeAnythingIsDone(t *testing.T) {
 		"project nowhere":   {"project"},
 		"exec nothing":      {"exec"},
 		"restart nothing":   {"restart"},
+		"order nothing":     {"cloudflare"},
+		"no such order":     {"cloudflare", "rain"},
+		"too many orders":   {"cloudflare", "records", "all"},
 		"machine, no key":   {"machine", "m", "10.77.0.21"},
 		"machine, no place": {"machine", "--key", "/dev/null", "m"},
 	} {
@@ -72,6 +75,7 @@ func TestALabThatIsDown(t *testing.T) {
 		"project": {"project", project},
 		"restart": {"restart", "edge-1"},
 		"fault":   {"fault", `{"kind":"delay","delay":"1s"}`},
+		"order":   {"cloudflare", "records"},
 	} {
 		code, _, errs := runLab(t, args...)
 		if code != 1 || !strings.Contains(errs, "is not up") || !strings.Contains(errs, "hint: k3sedge-lab --name test-main up") {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,6 +28,9 @@ func (a app) open(c *cli.Context) (*lab.Lab, error) {
 			return nil, fmt.Errorf("find the bundle: %w", err)
 		}
 		options = append(options, lab.WithBundle(absolute))
+	}
+	if c.Bool("cloudflare") {
+		options = append(options, lab.WithCloudflare())
 	}
 	return lab.Open(c.String("name"), options...)
 }
@@ -198,6 +202,21 @@ func (a app) fault(c *cli.Context) error {
 		return err
 	}
 	return l.Fault(c.Context, json.RawMessage(c.Args().First()))
+}
+
+func (a app) cloudflare(c *cli.Context) error {
+	l, err := a.open(c)
+	if err != nil {
+		return err
+	}
+	answer, err := l.Cloudflare().Shell(c.Context, c.Args().Slice()...)
+	if errors.Is(err, lab.ErrOrder) {
+		return usageError("cloudflare: " + err.Error() + "; see k3sedge-lab cloudflare --help")
+	}
+	if err != nil || string(answer) == "null" {
+		return err
+	}
+	return a.document(answer)
 }
 
 func (a app) restart(c *cli.Context) error {

@@ -155,8 +155,11 @@ func splitWords(line string) ([]string, error) {
 }
 
 // tokenSecret is the secret of the lab's API token, made up once.
-func (l *Lab) tokenSecret() (string, error) {
-	path := filepath.Join(l.state, "token")
+func (l *Lab) tokenSecret() (string, error) { return l.secret("token", uuid) }
+
+// secret is one of the lab's, made up once and kept in a file.
+func (l *Lab) secret(file string, makeUp func() string) (string, error) {
+	path := filepath.Join(l.state, file)
 	data, err := os.ReadFile(path)
 	if err == nil {
 		return strings.TrimSpace(string(data)), nil
@@ -164,7 +167,7 @@ func (l *Lab) tokenSecret() (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read token: %w", err)
 	}
-	secret := uuid()
+	secret := makeUp()
 	return secret, writeFile(path, []byte(secret+"\n"), 0o600)
 }
 

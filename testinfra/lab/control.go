@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
 )
 
@@ -23,6 +24,7 @@ type daemon struct {
 	lab   *Lab
 	fleet *fleet
 	pve   *fakepve.Server
+	cloud *fakecloudflare.Server
 	image Image
 	// token opens the stand-in's switches.
 	token string
@@ -76,6 +78,7 @@ func (d *daemon) control() http.Handler {
 		r.Header.Set("X-Lab-Token", d.token)
 		d.pve.ServeHTTP(w, r)
 	})
+	mux.Handle("/cloudflare/", http.StripPrefix("/cloudflare", d.cloud.Lab()))
 	return mux
 }
 

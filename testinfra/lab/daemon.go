@@ -51,40 +51,80 @@ func (l *Lab) Serve(ctx context.Context, imagePath string) error {
 		return err
 	}
 	defer pve.Close()
-	return l.serveAll(ctx, &daemon{lab: l, fleet: flt, pve: pve, image: img, token: token})
+	cloud, err := l.newCloud()
+	if err != nil {
+		return err
+	}
+	return l.serveAll(ctx, &daemon{lab: l, fleet: flt, pve: pve, cloud: cloud, image: img, token: token})
 }
+
+// service is a part of the daemon; it ends when its context does.
+type service func(context.Context) error
 
 // serveAll opens all doors, the control socket last: once that answers,
 // everything does.
 func (l *Lab) serveAll(ctx context.Context, d *daemon) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	services, err := l.openDoors(d)
+	if err != nil {
+		return err
+	}
+	control, err := l.openControl()
+	if err != nil {
+		return err
+	}
+	services = append(services, func(ctx context.Context) error { return serveHTTP(ctx, control, d.control()) })
+	ended := make(chan error, len(services))
+	for _, serve := range services {
+		go func() { ended <- serve(ctx) }()
+	}
+	for range services {
+		err = errors.Join(err, <-ended)
+		cancel()
+	}
+	return err
+}
+
+// openDoors opens what machines and the operator come to.
+func (l *Lab) openDoors(d *daemon) ([]service, error) {
 	api, err := net.Listen("tcp4", net.JoinHostPort(HypervisorIP, "8006"))
 	if err != nil {
-		return fmt.Errorf("open the stand-in's port: %w", err)
+		return nil, fmt.Errorf("open the stand-in's port: %w", err)
 	}
 	web, err := net.Listen("tcp4", net.JoinHostPort(WebIP, "80"))
 	if err != nil {
-		return fmt.Errorf("open the web server's port: %w", err)
+		return nil, fmt.Errorf("open the web server's port: %w", err)
 	}
+	services, err := cloudDoors(d.cloud)
+	if err != nil {
+		return nil, err
+	}
+	acme, err := l.acme()
+	if err != nil {
+		return nil, err
+	}
+	if acme != nil {
+		services = append(services, acme)
+	}
+	return append(services, serveBackends,
+		func(ctx context.Context) error { return d.pve.Serve(ctx, api) },
+		func(ctx context.Context) error { return serveHTTP(ctx, web, imageHandler(d.image)) }), nil
+}
+
+// openControl opens the socket by which the daemon is given orders.
+func (l *Lab) openControl() (net.Listener, error) {
 	if err := os.Remove(l.socket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove old control socket: %w", err)
+		return nil, fmt.Errorf("remove old control socket: %w", err)
 	}
 	control, err := net.Listen("unix", l.socket())
+	if err == nil {
+		err = os.Chmod(l.socket(), 0o600)
+	}
 	if err != nil {
-		return fmt.Errorf("open control socket: %w", err)
+		return nil, fmt.Errorf("open control socket: %w", err)
 	}
-	if err := os.Chmod(l.socket(), 0o600); err != nil {
-		return fmt.Errorf("open control socket: %w", err)
-	}
-	ended := make(chan error, 4)
-	go func() { ended <- d.pve.Serve(ctx, api) }()
-	go func() { ended <- serveHTTP(ctx, web, imageHandler(d.image)) }()
-	go func() { ended <- serveHTTP(ctx, control, d.control()) }()
-	go func() { ended <- serveBackends(ctx) }()
-	err = <-ended
-	cancel()
-	return errors.Join(err, <-ended, <-ended, <-ended)
+	return control, nil
 }
 
 // serveHTTP answers on a listener until ctx ends.
@@ -131,7 +171,7 @@ func (l *Lab) startDaemon(ctx context.Context, img Image) error {
 	defer log.Close()
 	// Only the network is the LAN's: mounts have to be seen by everybody.
 	cmd := exec.Command("nsenter", "--net="+namespacePath(l.plan.lan()), "--", program, "--name", l.plan.name,
-		"--state", l.base, "--cache", l.cache, "serve", l.daemonMark(), "--image", img.Path)
+		"--state", l.base, "--cache", l.cache, "serve", l.daemonMark(), "--image", img.Path, "--bundle", l.bundle)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

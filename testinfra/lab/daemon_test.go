@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 )
 
 func TestTheDaemonMayBeKilled(t *testing.T) {
@@ -25,6 +28,7 @@ func TestTheDaemonMayBeKilled(t *testing.T) {
 		t.Error("the second up made a new stand-in")
 	}
 	checkSources(t, l)
+	checkCloudflare(t, l)
 	key := filepath.Join(t.TempDir(), "p")
 	if _, err := l.Project(t.Context(), key); err != nil {
 		t.Fatal(err)
@@ -45,12 +49,16 @@ func TestTheDaemonMayBeKilled(t *testing.T) {
 	if s.TLSPin != first.TLSPin || len(s.Machines) != 1 || !s.Machines[0].Running {
 		t.Errorf("after the next up: %+v, want the same lab", s)
 	}
+	checkNames(t, l)
 	if err := l.Restart(t.Context(), "metal-1"); err != nil {
 		t.Error(err)
 	}
 	killDaemon(t, l)
 	if err := l.Down(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(netnsEtc, l.plan.lan())); !os.IsNotExist(err) {
+		t.Errorf("the LAN's resolver is left behind: %v", err)
 	}
 	if left, err := l.leftovers(); err != nil || len(left) > 0 || namespaceExists(l.plan.lan()) {
 		t.Errorf("left behind: %v, %v", left, err)
@@ -100,5 +108,64 @@ func checkSources(t *testing.T, l *Lab) {
 	}
 	if out, err := l.Exec(t.Context(), "ip", "route", "get", "192.0.2.1"); err == nil {
 		t.Errorf("there is a way out of the lab: %s", out)
+	}
+}
+
+// checkCloudflare asks the stand-in as the operator, and behind its back.
+func checkCloudflare(t *testing.T, l *Lab) {
+	t.Helper()
+	ask := []string{"curl", "--silent", "--show-error", "--fail", "https://api.cloudflare.com/client/v4/ips"}
+	if out, err := l.Exec(t.Context(), ask...); err != nil || !strings.Contains(string(out), "ipv4_cidrs") {
+		t.Errorf("the API, by its name and with TLS: %s, %v", out, err)
+	}
+	cloud := l.Cloudflare()
+	if err := cloud.AddRecord(t.Context(), fakecloudflare.Record{Name: "lan." + Zone, Type: "A", Content: "10.77.0.21"}); err != nil {
+		t.Fatal(err)
+	}
+	records, err := cloud.Records(t.Context())
+	if err != nil || len(records) != 1 || records[0].Zone != Zone {
+		t.Errorf("records %+v, %v", records, err)
+	}
+	if err := cloud.Fault(t.Context(), fakecloudflare.Fault{Kind: fakecloudflare.TooMany}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.Exec(t.Context(), ask...); err == nil {
+		t.Errorf("with a fault: %s", out)
+	}
+	if calls, err := cloud.Calls(t.Context()); err != nil || len(calls) != 2 || calls[1].Status != 429 {
+		t.Errorf("calls %+v, %v", calls, err)
+	}
+	if err := errors.Join(cloud.ClearFaults(t.Context()), cloud.ForgetCalls(t.Context())); err != nil {
+		t.Error(err)
+	}
+	for order, want := range map[string]string{"calls": "null", "tunnels": "[]", "records": `"lan.lab.test"`} {
+		if out, err := cloud.Shell(t.Context(), order); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %s, %v", order, out, err)
+		}
+	}
+	if err := cloud.SetToken(t.Context(), fakecloudflare.Token{Value: "x"}); err == nil || !strings.Contains(err.Error(), "40 letters") {
+		t.Errorf("a token that cannot be: %v", err)
+	}
+}
+
+// checkNames looks from a machine: it resolves through the stand-in and trusts
+// the lab, after a daemon that was killed as before.
+func checkNames(t *testing.T, l *Lab) {
+	t.Helper()
+	const script = "getent hosts lan.lab.test && curl --silent --fail https://api.cloudflare.com/client/v4/ips"
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		cmd, err := l.ConsoleCommand(ctx, "metal-1", "sh", "-c", script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.CombinedOutput()
+		if err == nil && strings.HasPrefix(string(out), "10.77.0.21 ") && strings.Contains(string(out), "ipv4_cidrs") {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("from a machine: %s, %v", out, err)
+		}
 	}
 }

@@ -1,13 +1,16 @@
 // Package lab makes the LAN in which k3sedge is tested: real Debian machines
 // that boot with systemd, cloud-init and sshd, a stand-in for Proxmox VE in
-// front of them, and a web server for their image.
+// front of them, a stand-in for Cloudflare, and a web server for their image.
 //
 // # What is real and what is not
 //
 // A machine is a systemd-nspawn container in a network namespace of its own.
 // systemd, cloud-init, sshd, nftables and sudo are Debian's. It has no kernel
 // of its own: kernel.* and vm.* belong to the machine the lab runs on and are
-// read-only. Proxmox VE is the stand-in of package fakepve. A "disk" is one
+// read-only. Proxmox VE is the stand-in of package fakepve, Cloudflare that of
+// package fakecloudflare; no question for a name and no request leaves the lab.
+// One CA of the lab signs what its servers show; machines and the operator's
+// commands trust it. The ACME server is the real Pebble. A "disk" is one
 // squashfs in a file, with an overlay above it for what the machine writes.
 // A machine is started from the seed ISO that is attached to it and from
 // nothing else; its network namespace is new at each start, so that no
@@ -25,11 +28,14 @@
 //	10.77.0.2   the operator: where `exec` comes from
 //	10.77.0.3   Proxmox VE, port 8006
 //	10.77.0.4   web server with the machine image
+//	10.77.0.5   Cloudflare: API and edge on 443, connectors on 7844, name server on 53
+//	10.77.0.6   ACME server (Pebble), ports 14000 and 15000, if the bundle has it
 //	10.77.0.50  a web server that no cluster knows of, port 3000
 //	10.77.0.51  a second one
 //	10.77.0.66  a stranger on the LAN, in a namespace of its own
 //
 // Because of the names `down` also finds what a killed run has left behind.
 //
-// It may import inventory, provision/machine and testinfra/fakepve.
+// It may import inventory, provision/machine, testinfra/ca, testinfra/fakepve,
+// testinfra/fakecloudflare and what is below it.
 package lab

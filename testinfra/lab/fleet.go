@@ -51,6 +51,8 @@ type running struct {
 // their disks.
 type fleet struct {
 	lab *Lab
+	// authority is what the machines trust, in PEM.
+	authority []byte
 
 	mu   sync.Mutex
 	runs map[string]*running // by machine
@@ -59,7 +61,11 @@ type fleet struct {
 
 // newFleet takes over the machines that an earlier daemon left running.
 func newFleet(l *Lab) (*fleet, error) {
-	f := &fleet{lab: l, runs: map[string]*running{}, held: map[string]*sync.Mutex{}}
+	authority, err := l.authority()
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{lab: l, authority: authority.PEM(), runs: map[string]*running{}, held: map[string]*sync.Mutex{}}
 	ids, err := l.machineIDs()
 	if err != nil {
 		return nil, err
@@ -142,6 +148,9 @@ func (f *fleet) prepare(ctx context.Context, s spec) error {
 		return err
 	}
 	if err := content.plant(dir.path("root")); err != nil {
+		return err
+	}
+	if err := furnish(dir.path("root"), content, f.authority); err != nil {
 		return err
 	}
 	return f.lab.plug(ctx, f.lab.plan.machine(s.ID), s.ID, s.MAC)

@@ -35,6 +35,7 @@ type Lab struct {
 	cache   string
 	program string
 	bundle  string // of K3s; "" for projects of machines only
+	cloud   bool   // projects use the lab's Cloudflare
 
 	out   io.Writer
 	outMu *sync.Mutex
@@ -56,7 +57,12 @@ func WithProgress(w io.Writer) Option { return func(l *Lab) { l.out = w } }
 // caller that is another program, such as a test.
 func WithProgram(path string) Option { return func(l *Lab) { l.program = path } }
 
-// WithBundle makes projects that install K3s from a folder.
+// WithCloudflare makes projects that keep names and a tunnel at the lab's
+// Cloudflare and have certificates from its ACME server.
+func WithCloudflare() Option { return func(l *Lab) { l.cloud = true } }
+
+// WithBundle makes projects that install K3s from a folder. A lab that is made
+// with one has the ACME server that is in it.
 func WithBundle(dir string) Option { return func(l *Lab) { l.bundle = dir } }
 
 // Open names a lab. It changes nothing and needs no right.
@@ -221,5 +227,7 @@ func (l *Lab) environment() []string {
 	return []string{
 		"K3SEDGE_LAB=" + l.plan.name, "K3SEDGE_LAB_PROXMOX=" + p.Endpoint, "K3SEDGE_LAB_TOKEN_ID=" + p.Token.ID,
 		"K3SEDGE_LAB_TOKEN_FILE=" + filepath.Join(l.state, "token"),
+		// The first is Go's and curl's; curl prefers the second, which the user may have set.
+		"SSL_CERT_FILE=" + l.CAFile(), "CURL_CA_BUNDLE=" + l.CAFile(),
 	}
 }

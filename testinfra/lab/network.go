@@ -34,11 +34,14 @@ func namespaceExists(name string) bool {
 // networkUp makes the LAN, if it is not there yet. Nothing connects it to the
 // machine's own network: it has neither a route out nor an interface there.
 func (l *Lab) networkUp(ctx context.Context) error {
+	if err := l.resolveInLAN(); err != nil {
+		return err
+	}
 	lan := l.plan.lan()
 	if namespaceExists(lan) && namespaceExists(l.plan.stranger()) {
 		return nil
 	}
-	if err := l.networkDown(ctx); err != nil {
+	if err := l.unplugAll(ctx); err != nil {
 		return err
 	}
 	commands := [][]string{
@@ -48,7 +51,7 @@ func (l *Lab) networkUp(ctx context.Context) error {
 		{"ip", "-n", lan, "link", "set", bridge, "up"},
 	}
 	// The first address is the one that connections come from.
-	for _, ip := range append([]string{OperatorIP, GatewayIP, HypervisorIP, WebIP}, backendIPs()...) {
+	for _, ip := range append([]string{OperatorIP, GatewayIP, HypervisorIP, WebIP, CloudflareIP, AcmeIP}, backendIPs()...) {
 		commands = append(commands, []string{"ip", "-n", lan, "addr", "add", ip + prefixLength, "dev", bridge})
 	}
 	if err := runAll(ctx, commands); err != nil {
@@ -113,8 +116,13 @@ func (l *Lab) unplug(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// networkDown removes all namespaces of this lab, whoever made them.
+// networkDown removes the LAN and all that was made for it.
 func (l *Lab) networkDown(ctx context.Context) error {
+	return errors.Join(l.unplugAll(ctx), l.forgetResolver())
+}
+
+// unplugAll removes all namespaces of this lab, whoever made them.
+func (l *Lab) unplugAll(ctx context.Context) error {
 	names, err := l.namespaces()
 	for _, name := range names {
 		err = errors.Join(err, l.unplug(ctx, name))

@@ -36,7 +36,7 @@ func (p Plain) check() error {
 	}
 	a, err := netip.ParseAddr(p.Address)
 	lan := netip.MustParsePrefix(Network)
-	taken := append([]string{GatewayIP, OperatorIP, HypervisorIP, WebIP, StrangerIP}, backendIPs()...)
+	taken := append([]string{GatewayIP, OperatorIP, HypervisorIP, WebIP, CloudflareIP, AcmeIP, StrangerIP}, backendIPs()...)
 	if err != nil || !lan.Contains(a) || slices.Contains(taken, p.Address) {
 		err := fmt.Errorf("address of the machine %q: not a free one in %s", p.Address, Network)
 		return machine.WithHint(err, "for example 10.77.0.21")
@@ -59,7 +59,7 @@ func (p Plain) seed() (seed, error) {
 	network := map[string]any{"version": 2, "ethernets": map[string]any{"lan": map[string]any{
 		"match": map[string]any{"name": "e*"}, "dhcp4": false, "accept-ra": false,
 		"addresses": []string{p.Address + prefixLength},
-		"routes":    []map[string]any{{"to": "default", "via": GatewayIP}},
+		"routes":    []map[string]any{{"to": "default", "via": GatewayIP}}, "nameservers": map[string]any{"addresses": []string{CloudflareIP}},
 	}}}
 	meta := map[string]any{"instance-id": "plain-" + p.Name, "local-hostname": p.Name}
 	out := seed{}

@@ -20,6 +20,10 @@ const (
 	HypervisorIP = "10.77.0.3"
 	WebIP        = "10.77.0.4"
 	StrangerIP   = "10.77.0.66"
+	// CloudflareIP is Cloudflare's stand-in: API, edge, name server.
+	CloudflareIP = "10.77.0.5"
+	// AcmeIP is the ACME server.
+	AcmeIP = "10.77.0.6"
 	// BackendIP and SecondBackendIP are web servers that no cluster knows of.
 	BackendIP       = "10.77.0.50"
 	SecondBackendIP = "10.77.0.51"

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 const (
 	identityFile = "id_ed25519"
 	tokenFile    = "proxmox-token"
+	labCAFile    = "lab-ca.pem"
 )
 
 // K3sVersion is what the lab's K3s calls itself; see testinfra/labk3s.
@@ -55,13 +57,35 @@ func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error
 		c.K3s = &inventory.K3s{Version: K3sVersion, Bundle: l.bundle}
 		c.Edge = &inventory.Edge{Mode: inventory.EdgeTunnel}
 	}
-	document, err := encode(c)
-	if err != nil {
+	files := map[string][]byte{identityFile: private, identityFile + ".pub": public, tokenFile: []byte(secret + "\n")}
+	if l.cloud && c.Edge != nil {
+		if err := l.atCloudflare(c.Edge, dir, files); err != nil {
+			return inventory.Cluster{}, err
+		}
+	}
+	if files["k3sedge.yaml"], err = encode(c); err != nil {
 		return inventory.Cluster{}, fmt.Errorf("write project: %w", err)
 	}
-	return c, writeProject(dir, map[string][]byte{
-		"k3sedge.yaml": document, identityFile: private, identityFile + ".pub": public, tokenFile: []byte(secret + "\n"),
-	})
+	return c, writeProject(dir, files)
+}
+
+// atCloudflare has a project keep its names at the lab's Cloudflare.
+func (l *Lab) atCloudflare(e *inventory.Edge, dir string, files map[string][]byte) error {
+	token, err := l.cloudToken()
+	if err != nil {
+		return err
+	}
+	authority, err := os.ReadFile(l.CAFile())
+	if err != nil {
+		return fmt.Errorf("read the lab's CA: %w", err)
+	}
+	files[cloudTokenFile], files[labCAFile] = []byte(token+"\n"), authority
+	e.Cloudflare = &inventory.Cloudflare{Token: inventory.SecretRef("file:" + filepath.Join(dir, cloudTokenFile)), Zones: []string{Zone}}
+	e.Certificates = &inventory.Certificates{
+		Issuer: inventory.IssuerACME, Directory: AcmeDirectory, CA: "file:" + filepath.Join(dir, labCAFile),
+		Nameservers: []string{net.JoinHostPort(CloudflareIP, "53")},
+	}
+	return nil
 }
 
 // cluster is the k3sedge.yaml of a lab.
@@ -75,7 +99,7 @@ func cluster(s Status, publicKey, dir string) inventory.Cluster {
 		Provider: inventory.Provider{Proxmox: &pve},
 		Network: inventory.Network{
 			CIDR: netip.MustParsePrefix(Network), Gateway: netip.MustParseAddr(GatewayIP),
-			DNS: []netip.Addr{netip.MustParseAddr(GatewayIP)},
+			DNS: []netip.Addr{netip.MustParseAddr(CloudflareIP)},
 		},
 		SSH: inventory.SSH{
 			User: "admin", Port: 22, Identities: []string{filepath.Join(dir, identityFile)}, AuthorizedKeys: []string{publicKey},
