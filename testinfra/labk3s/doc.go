@@ -17,7 +17,8 @@
 // Knowingly different: without cluster-init the store is etcd on loopback
 // where K3s has SQLite; etcd does not fsync, for the lab's disks are thrown
 // away; the control plane's parts are child processes of the server where K3s
-// runs them as goroutines; no kube-proxy, no network policies, no metrics.
+// runs them as goroutines; no kube-proxy but for the API's own Service, no
+// CoreDNS, no network policies, no metrics. See package node.
 //
 // Build it with
 //

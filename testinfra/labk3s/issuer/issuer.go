@@ -89,13 +89,6 @@ func run(ctx context.Context, kube kubernetes.Interface, ca *authority) error {
 }
 
 func (is *issuer) watch(ingresses, secrets cache.SharedIndexInformer) error {
-	index := func(o any) ([]string, error) {
-		var out []string
-		for _, key := range named(o) {
-			out = append(out, key.String())
-		}
-		return out, nil
-	}
 	touch := func(o any) {
 		for _, key := range named(o) {
 			is.queue.Add(key)
@@ -104,10 +97,19 @@ func (is *issuer) watch(ingresses, secrets cache.SharedIndexInformer) error {
 	handler := cache.ResourceEventHandlerFuncs{AddFunc: touch, DeleteFunc: touch, UpdateFunc: func(was, now any) { touch(was); touch(now) }}
 	_, errIngress := ingresses.AddEventHandler(handler)
 	_, errSecret := secrets.AddEventHandler(handler)
-	if err := errors.Join(ingresses.AddIndexers(cache.Indexers{bySecret: index}), errIngress, errSecret); err != nil {
+	if err := errors.Join(ingresses.AddIndexers(cache.Indexers{bySecret: bySecretName}), errIngress, errSecret); err != nil {
 		return fmt.Errorf("watch Ingresses and secrets: %w", err)
 	}
 	return nil
+}
+
+// bySecretName indexes Ingresses by the secrets that they name.
+func bySecretName(o any) ([]string, error) {
+	var out []string
+	for _, key := range named(o) {
+		out = append(out, key.String())
+	}
+	return out, nil
 }
 
 // named lists the secrets that an object is about.
@@ -154,19 +156,42 @@ func (is *issuer) reconcile(ctx context.Context, key cache.ObjectName) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	switch {
-	case have != nil && have.Annotations[Annotation] == "", have == nil && len(hosts) == 0:
+	if is.settled(have, hosts) {
 		return nil
-	case len(hosts) == 0:
+	}
+	if real, err := is.certManager(); real || err != nil {
+		return err
+	}
+	if len(hosts) == 0 {
 		err := is.kube.CoreV1().Secrets(key.Namespace).Delete(ctx, key.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &have.UID}})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		return err
-	case have != nil && is.ca.covers(have.Data[corev1.TLSCertKey], hosts):
-		return nil
 	}
 	return is.issue(ctx, key, hosts, have)
+}
+
+// settled tells whether there is nothing to do: the secret is somebody else's,
+// or as the hosts want it.
+func (is *issuer) settled(have *corev1.Secret, hosts []string) bool {
+	if have == nil {
+		return len(hosts) == 0
+	}
+	return have.Annotations[Annotation] == "" || len(hosts) > 0 && is.ca.covers(have.Data[corev1.TLSCertKey], hosts)
+}
+
+// certManager tells whether Certificates are defined, so that the real one has
+// come or is about to.
+func (is *issuer) certManager() (bool, error) {
+	found, err := is.kube.Discovery().ServerResourcesForGroupVersion("cert-manager.io/v1")
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for cert-manager: %w", err)
+	}
+	return slices.ContainsFunc(found.APIResources, func(r metav1.APIResource) bool { return r.Name == "certificates" }), nil
 }
 
 func (is *issuer) issue(ctx context.Context, key cache.ObjectName, hosts []string, have *corev1.Secret) error {

@@ -11,6 +11,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	corelisters "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/tools/cache"
 )
 
 func ingress(name string, hosts ...string) *networkingv1.Ingress {
@@ -145,5 +147,48 @@ func TestTheAuthorityIsKept(t *testing.T) {
 	}
 	if second.covers(nil, nil) {
 		t.Error("nothing covers nothing")
+	}
+}
+
+func TestItStepsBackForCertManager(t *testing.T) {
+	t.Parallel()
+	kube := started(t)
+	client := kube.NetworkingV1().Ingresses("edge-git")
+	if _, err := client.Create(t.Context(), ingress("lan", "git.lab.test"), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "issued", func() bool { return certificate(t, kube) != nil })
+	ca, err := openAuthority(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := fake.NewClientset()
+	real.Resources = []*metav1.APIResourceList{{GroupVersion: "cert-manager.io/v1", APIResources: []metav1.APIResource{{Name: "certificates"}}}}
+	one, err := kube.CoreV1().Secrets("edge-git").Get(t.Context(), "git-tls", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secrets := range map[string][]*corev1.Secret{"a new host": nil, "no Ingress any more": {one}} {
+		is := &issuer{ca: ca, kube: real, ingresses: cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{bySecret: bySecretName})}
+		held := cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{})
+		for _, s := range secrets {
+			if err := held.Add(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(secrets) == 0 {
+			if err := is.ingresses.Add(ingress("lan", "git.lab.test")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		is.secrets = corelisters.NewSecretLister(held)
+		if err := is.reconcile(t.Context(), cache.NewObjectName("edge-git", "git-tls")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, a := range real.Actions() {
+		if a.GetVerb() != "get" {
+			t.Errorf("beside cert-manager it does %s %s", a.GetVerb(), a.GetResource().Resource)
+		}
 	}
 }

@@ -58,8 +58,32 @@ func Contain(file string) error {
 	return fmt.Errorf("contain: exec %s: %w", program, unix.Exec(program, s.Args, s.Env))
 }
 
+// join enters the pod's network and takes its name.
+func (s sandbox) join() error {
+	if s.Hostname != "" {
+		if err := unix.Sethostname([]byte(s.Hostname)); err != nil {
+			return fmt.Errorf("set the host name: %w", err)
+		}
+	}
+	if s.Network == "" {
+		return nil
+	}
+	f, err := os.Open(s.Network)
+	if err != nil {
+		return fmt.Errorf("open the pod's network: %w", err)
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter the pod's network: %w", err)
+	}
+	return nil
+}
+
 // enter makes the container's root and moves into it.
 func (s sandbox) enter() error {
+	if err := s.join(); err != nil {
+		return err
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make the mounts private: %w", err)
 	}

@@ -20,6 +20,13 @@ func (n *node) variables(ctx context.Context, pod *corev1.Pod, c *corev1.Contain
 		out[key] = value
 	}
 	out["HOSTNAME"], out["KUBERNETES_SERVICE_HOST"], out["KUBERNETES_SERVICE_PORT"] = n.Name, apiHost, apiPort
+	if !pod.Spec.HostNetwork {
+		service, err := apiService(n.ServiceCIDR)
+		if err != nil {
+			return nil, err
+		}
+		out["HOSTNAME"], out["KUBERNETES_SERVICE_HOST"], out["KUBERNETES_SERVICE_PORT"] = hostname(pod), service.String(), "443"
+	}
 	for _, from := range c.EnvFrom {
 		if err := n.addAll(ctx, pod, from, out); err != nil {
 			return nil, err
@@ -106,8 +113,10 @@ func (n *node) field(pod *corev1.Pod, path string) (string, error) {
 		return pod.Spec.NodeName, nil
 	case "spec.serviceAccountName":
 		return pod.Spec.ServiceAccountName, nil
-	case "status.podIP", "status.hostIP":
+	case "status.hostIP":
 		return n.IP, nil
+	case "status.podIP":
+		return n.podIP(pod), nil
 	}
 	return "", fmt.Errorf("the lab's runner does not know the field %s", path)
 }

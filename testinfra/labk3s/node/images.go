@@ -3,6 +3,8 @@ package node
 import (
 	"archive/tar"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +33,7 @@ type image struct {
 // images keeps what the archives in a folder hold.
 type images struct {
 	archives, store string
+	importing       sync.Mutex
 	mu              sync.Mutex
 	byName          map[string]image
 }
@@ -59,6 +62,8 @@ func familiar(name string) string {
 // importAll takes in every archive. As in K3s one that cannot be read is told
 // in the log and does not keep the node from starting.
 func (i *images) importAll() {
+	i.importing.Lock()
+	defer i.importing.Unlock()
 	entries, err := os.ReadDir(i.archives)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		logrus.Errorf("images: %v", err)
@@ -123,6 +128,9 @@ func (i *images) take(dir string, m saved) (image, error) {
 			Entrypoint, Cmd, Env []string
 			User, WorkingDir     string
 		}
+		RootFS struct {
+			DiffIDs []string `json:"diff_ids"`
+		} `json:"rootfs"`
 	}
 	if !filepath.IsLocal(m.Config) {
 		return image{}, fmt.Errorf("manifest.json names %q", m.Config)
@@ -131,8 +139,14 @@ func (i *images) take(dir string, m saved) (image, error) {
 		return image{}, err
 	}
 	id := strings.TrimSuffix(filepath.Base(m.Config), ".json")
+	// Images of the same layers share a root: nobody writes to it.
+	same := sha256.Sum256([]byte(strings.Join(about.RootFS.DiffIDs, ",")))
+	root := "layers-" + hex.EncodeToString(same[:])
+	if len(about.RootFS.DiffIDs) == 0 {
+		root = id
+	}
 	img := image{
-		ID: "sha256:" + id, Root: filepath.Join(i.store, id, "rootfs"),
+		ID: "sha256:" + id, Root: filepath.Join(i.store, root, "rootfs"),
 		Entrypoint: about.Config.Entrypoint, Cmd: about.Config.Cmd, Env: about.Config.Env,
 		User: about.Config.User, WorkingDir: about.Config.WorkingDir,
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	corev1 "k8s.io/api/core/v1"
 )
 
 type member struct {
@@ -152,5 +153,47 @@ func TestNothingIsUnpackedOutside(t *testing.T) {
 			}
 		}
 		root.Close()
+	}
+}
+
+func TestAnArchiveThatComesLater(t *testing.T) {
+	t.Parallel()
+	full := store(t)
+	i := newImages(t.TempDir(), filepath.Join(t.TempDir(), "store"))
+	n := &node{images: i}
+	want := &corev1.Container{Image: "tool:1.0"}
+	if _, err := n.pull(want); err == nil {
+		t.Error("an image out of nothing")
+	}
+	if err := os.Rename(filepath.Join(full.archives, "tool.tar.zst"), filepath.Join(i.archives, "tool.tar.zst")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.pull(want); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestImagesOfTheSameLayersShareARoot(t *testing.T) {
+	t.Parallel()
+	layer := archive(t, file("bin/tool", "x"))
+	members, list := []member{file("1/layer.tar", string(layer))}, []saved{}
+	for name, command := range map[string]string{"a": "controller", "b": "webhook"} {
+		about := `{"config":{"Entrypoint":["/bin/tool","` + command + `"],"User":"1000"},"rootfs":{"diff_ids":["sha256:1"]}}`
+		members = append(members, file(name+".json", about))
+		list = append(list, saved{Config: name + ".json", RepoTags: []string{command + ":1"}, Layers: []string{"1/layer.tar"}})
+	}
+	manifest, err := json.Marshal(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := newImages(t.TempDir(), filepath.Join(t.TempDir(), "store"))
+	if err := os.WriteFile(filepath.Join(i.archives, "all.tar"), archive(t, append(members, file("manifest.json", string(manifest)))...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	i.importAll()
+	first, ok := i.get("controller:1")
+	second, ok2 := i.get("webhook:1")
+	if !ok || !ok2 || first.Root != second.Root || first.ID == second.ID || second.Entrypoint[1] != "webhook" || second.User != "1000" {
+		t.Errorf("%+v\n%+v", first, second)
 	}
 }

@@ -34,8 +34,9 @@ type Config struct {
 	Ready                   func() // called once when the Node object is there
 }
 
-// apiHost and apiPort are where the pods find the API: the load balancer of
-// the node, as there is nothing that would forward the service's address.
+// apiHost and apiPort are where pods on the host's network find the API: the
+// load balancer of the node. The Service's address is translated for those
+// alone that have a network of their own.
 const (
 	apiHost = "127.0.0.1"
 	apiPort = "6444"
@@ -76,6 +77,7 @@ type node struct {
 	kubelet    kubeletArgs
 	images     *images
 	pods       *pods
+	network    *network
 	registered chan struct{} // closed when the Node object is there
 	networked  chan struct{} // closed when the overlay is up
 }
@@ -96,6 +98,7 @@ func newNode(c Config) (*node, error) {
 		Config: c, kube: kube, watcher: watcher,
 		images:     newImages(filepath.Join(agent, "images"), filepath.Join(agent, "lab-images")),
 		registered: make(chan struct{}), networked: make(chan struct{}),
+		network: &network{dir: filepath.Join(agent, "lab-addresses")},
 	}
 	n.pods = newPods(n, places{
 		state: filepath.Join(agent, "lab-pods"), volumes: "/var/lib/kubelet/pods", logs: "/var/log/pods",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,19 +48,22 @@ func (n *node) overlay(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
 	factory := informers.NewSharedInformerFactory(n.watcher, 0)
 	nodes := factory.Core().V1().Nodes()
+	own := informers.NewSharedInformerFactoryWithOptions(n.watcher, 0, informers.WithNamespace(metav1.NamespaceDefault))
+	servers := own.Discovery().V1().EndpointSlices()
 	poke := func(any) {
 		select {
 		case changed <- struct{}{}:
 		default:
 		}
 	}
-	_, err := nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: poke, DeleteFunc: poke, UpdateFunc: func(_, now any) { poke(now) },
-	})
-	if err != nil {
-		return fmt.Errorf("watch the nodes: %w", err)
+	handler := cache.ResourceEventHandlerFuncs{AddFunc: poke, DeleteFunc: poke, UpdateFunc: func(_, now any) { poke(now) }}
+	for _, informer := range []cache.SharedIndexInformer{nodes.Informer(), servers.Informer()} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return fmt.Errorf("watch the nodes and the API's addresses: %w", err)
+		}
 	}
 	factory.Start(ctx.Done())
+	own.Start(ctx.Done())
 	var up *tunnel
 	for {
 		select {
@@ -72,11 +76,21 @@ func (n *node) overlay(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("list the nodes: %w", err)
 		}
-		up = n.weaveOrRetry(ctx, up, all, poke)
+		published, err := servers.Lister().List(labels.Everything())
+		if err != nil {
+			return fmt.Errorf("list the API's addresses: %w", err)
+		}
+		up = n.weaveOrRetry(ctx, up, world{all, published}, poke)
 	}
 }
 
-func (n *node) weaveOrRetry(ctx context.Context, up *tunnel, all []*corev1.Node, poke func(any)) *tunnel {
+// world is what the API says of the other nodes and of its own place.
+type world struct {
+	nodes   []*corev1.Node
+	servers []*discoveryv1.EndpointSlice
+}
+
+func (n *node) weaveOrRetry(ctx context.Context, up *tunnel, all world, poke func(any)) *tunnel {
 	up, err := n.weave(ctx, up, all)
 	if err != nil && ctx.Err() == nil {
 		logrus.Errorf("overlay: %v", err)
@@ -87,8 +101,8 @@ func (n *node) weaveOrRetry(ctx context.Context, up *tunnel, all []*corev1.Node,
 
 // weave makes the node's own devices once it has a pod network, tells the
 // others of them, and programs the way to each other node.
-func (n *node) weave(ctx context.Context, up *tunnel, all []*corev1.Node) (*tunnel, error) {
-	own := find(all, n.Name)
+func (n *node) weave(ctx context.Context, up *tunnel, all world) (*tunnel, error) {
+	own := find(all.nodes, n.Name)
 	if own == nil || own.Spec.PodCIDR == "" {
 		return up, nil
 	}
@@ -106,13 +120,16 @@ func (n *node) weave(ctx context.Context, up *tunnel, all []*corev1.Node) (*tunn
 	if err := n.announce(ctx, own, up); err != nil {
 		return up, err
 	}
+	if err := n.openPods(ctx, up, own.Spec.PodCIDR, all.servers); err != nil {
+		return up, err
+	}
 	select {
 	case <-n.networked:
 	default:
 		close(n.networked)
 	}
 	var peers []peer
-	for _, o := range all {
+	for _, o := range all.nodes {
 		if o.Name == n.Name {
 			continue
 		}

@@ -205,6 +205,9 @@ func (p *pods) keep(uid types.UID, state map[string]containerState) error {
 
 // forget takes away all that a pod leaves on the node but its logs.
 func (p *pods) forget(uid types.UID) {
+	if err := p.node.network.detach(uid); err != nil {
+		logrus.Errorf("pods: %v", err)
+	}
 	for _, path := range []string{
 		filepath.Join(p.volumes, string(uid)), filepath.Join(p.state, string(uid)+".json"), filepath.Join(p.state, string(uid)),
 	} {

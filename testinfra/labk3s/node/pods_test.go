@@ -26,6 +26,7 @@ type machine struct {
 func (m *machine) start(t *testing.T) {
 	t.Helper()
 	n := &node{Config: Config{Name: "edge-1", IP: "127.0.0.1"}, kube: m.kube, registered: make(chan struct{}), images: newImages("", "")}
+	n.ServiceCIDR, n.network = "10.43.0.0/16", &network{dir: filepath.Join(m.dir, "addresses")}
 	n.images.byName["tool:1.0"] = image{ID: "sha256:abc", Root: filepath.Join(m.dir, "root"), Env: []string{"PATH=/usr/bin:/bin"}}
 	n.pods = newPods(n, places{filepath.Join(m.dir, "state"), filepath.Join(m.dir, "volumes"), filepath.Join(m.dir, "logs")})
 	close(n.registered)
@@ -67,6 +68,11 @@ func newMachine(t *testing.T) *machine {
 // bound makes a pod on this machine's own programs.
 func (m *machine) bound(t *testing.T, script, more string) {
 	t.Helper()
+	m.boundAs(t, script, more, true)
+}
+
+func (m *machine) boundAs(t *testing.T, script, more string, hostNetwork bool) {
+	t.Helper()
 	text := `
 metadata: {name: p, namespace: default, uid: u1}
 spec:
@@ -82,7 +88,9 @@ spec:
 ` + more + `
   volumes: [{name: usr, hostPath: {path: /usr}}, {name: bin, hostPath: {path: /bin}}, {name: lib, hostPath: {path: /lib}}, {name: lib64, hostPath: {path: /lib64}}]
 `
-	if _, err := m.kube.CoreV1().Pods("default").Create(t.Context(), podOf(t, text), metav1.CreateOptions{}); err != nil {
+	pod := podOf(t, text)
+	pod.Spec.HostNetwork = hostNetwork
+	if _, err := m.kube.CoreV1().Pods("default").Create(t.Context(), pod, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -175,7 +183,7 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 		"an image that is not there": {"spec: {hostNetwork: true, containers: [{name: c, image: other:1}]}", "ErrImagePull", "the lab has no registry"},
 		"a pull that must be":        {"spec: {hostNetwork: true, containers: [{name: c, image: tool:1.0, imagePullPolicy: Always}]}", "ErrImagePull", "the lab has no registry"},
 		"a pull that must not be":    {"spec: {hostNetwork: true, containers: [{name: c, image: other:1, imagePullPolicy: Never}]}", "ErrImageNeverPull", "pull policy of Never"},
-		"no host network":            {"spec: {containers: [{name: c, image: tool:1.0}]}", "CreateContainerConfigError", "hostNetwork only"},
+		"no network yet":             {"spec: {containers: [{name: c, image: tool:1.0}]}", "ContainerCreating", "no pod network yet"},
 		"an unknown volume":          {"spec: {hostNetwork: true, containers: [{name: c, image: tool:1.0}], volumes: [{name: v, nfs: {server: a, path: b}}]}", "ContainerCreating", "does not know this kind of volume"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func startProbes(w *worker, c *container) *probes {
 	p := &probes{stop: stop, mustBegin: spec.StartupProbe != nil, must: spec.ReadinessProbe != nil}
 	// An adopted container was ready: until a probe says otherwise it still is.
 	p.good.Store(wasReady(w.current(), spec.Name) && c.Restarts == restartsOf(w.current(), spec.Name))
-	proc := c.proc
+	proc, ip := c.proc, w.ip
 	fatal := func(what string) func(bool) {
 		return func(ok bool) {
 			if !ok {
@@ -44,7 +44,7 @@ func startProbes(w *worker, c *container) *probes {
 	}
 	go func() {
 		if spec.StartupProbe != nil {
-			begun := probe{spec.StartupProbe, w.pods.node.IP, spec.Ports}
+			begun := probe{spec.StartupProbe, ip, spec.Ports}
 			begun.until(ctx, func(ok bool) {
 				p.begun.Store(ok)
 				fatal("Startup")(ok)
@@ -52,10 +52,10 @@ func startProbes(w *worker, c *container) *probes {
 			w.poke()
 		}
 		if spec.LivenessProbe != nil {
-			go probe{spec.LivenessProbe, w.pods.node.IP, spec.Ports}.forever(ctx, true, fatal("Liveness"))
+			go probe{spec.LivenessProbe, ip, spec.Ports}.forever(ctx, true, fatal("Liveness"))
 		}
 		if spec.ReadinessProbe != nil {
-			probe{spec.ReadinessProbe, w.pods.node.IP, spec.Ports}.forever(ctx, p.good.Load(), func(ok bool) {
+			probe{spec.ReadinessProbe, ip, spec.Ports}.forever(ctx, p.good.Load(), func(ok bool) {
 				p.good.Store(ok)
 				w.poke()
 			})

@@ -12,9 +12,14 @@ type pullError struct{ reason, message string }
 func (e *pullError) Error() string { return e.message }
 
 // pull finds a container's image. There is no registry to ask: a policy that
-// demands one fails, as it does in an air gap.
+// demands one fails, as it does in an air gap. As in K3s an archive may have
+// come since the start.
 func (n *node) pull(c *corev1.Container) (image, *pullError) {
 	img, ok := n.images.get(c.Image)
+	if !ok {
+		n.images.importAll()
+		img, ok = n.images.get(c.Image)
+	}
 	switch {
 	case ok && c.ImagePullPolicy != corev1.PullAlways:
 		return img, nil

@@ -27,6 +27,8 @@ type sandbox struct {
 	NoNewPrivs bool
 	Bounding   []string // capabilities that may ever be had
 	Mounts     []bind
+	Network    string // file of the network namespace, "" for the node's
+	Hostname   string // "" for the node's
 }
 
 // bind is a file or folder of the node that the container sees.
@@ -51,6 +53,7 @@ type translation struct {
 	variables map[string]string // see environment
 	volumes   map[string]string // folder or file of each volume
 	scratch   string
+	etc       string // folder with the pod's own hosts and hostname
 }
 
 // sandbox says how the container is to run, or why it cannot.
@@ -80,6 +83,9 @@ func (t translation) sandbox() (sandbox, error) {
 		return s, err
 	}
 	t.limits(&s)
+	if !t.pod.Spec.HostNetwork {
+		s.Network, s.Hostname = namespaceOf(t.pod.UID), hostname(t.pod)
+	}
 	return s, t.mounts(&s)
 }
 
@@ -195,9 +201,7 @@ func (t translation) limits(s *sandbox) {
 }
 
 func (t translation) mounts(s *sandbox) error {
-	for _, file := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/hostname"} {
-		s.Mounts = append(s.Mounts, bind{file, file, true})
-	}
+	s.Mounts = t.names()
 	for _, m := range t.container.VolumeMounts {
 		source, ok := t.volumes[m.Name]
 		if !ok {

@@ -54,7 +54,7 @@ func testNode() *node {
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "s"}, Data: map[string][]byte{"token": []byte("t0")}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "c"}, Data: map[string]string{"a.yml": "a"}},
 	)
-	return &node{Config: Config{Name: "edge-1", IP: "10.77.0.11"}, kube: kube}
+	return &node{Config: Config{Name: "edge-1", IP: "10.77.0.11"}, kube: kube, network: &network{}}
 }
 
 func testImage() image {
@@ -69,7 +69,7 @@ func TestAPodBecomesAProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := translation{pod, c, img, variables, map[string]string{"tmp": "/v/tmp", "conf": "/v/conf"}, "/scratch"}.sandbox()
+	s, err := translation{pod, c, img, variables, map[string]string{"tmp": "/v/tmp", "conf": "/v/conf"}, "/scratch", "/etc-of-pod"}.sandbox()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestPodsThatCannotRun(t *testing.T) {
 			c := &pod.Spec.Containers[0]
 			variables, err := n.variables(t.Context(), pod, c, img)
 			if err == nil {
-				_, err = translation{pod, c, img, variables, map[string]string{"tmp": "/v/tmp", "conf": "/v/conf"}, "/scratch"}.sandbox()
+				_, err = translation{pod, c, img, variables, map[string]string{"tmp": "/v/tmp", "conf": "/v/conf"}, "/scratch", "/etc-of-pod"}.sandbox()
 			}
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -126,7 +126,6 @@ func TestUnsupported(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, pod := range map[string]string{
-		"no host network": "spec: {containers: [{name: a}]}",
 		"init container":  "spec: {hostNetwork: true, initContainers: [{name: a}]}",
 		"exec probe":      "spec: {hostNetwork: true, containers: [{name: a, livenessProbe: {exec: {command: [x]}}}]}",
 		"a hook":          "spec: {hostNetwork: true, containers: [{name: a, lifecycle: {preStop: {exec: {command: [x]}}}}]}",

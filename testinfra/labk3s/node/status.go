@@ -52,8 +52,8 @@ func (w *worker) status(pod *corev1.Pod) corev1.PodStatus {
 	if s.StartTime == nil {
 		s.StartTime = &now
 	}
-	if pod.Spec.HostNetwork {
-		s.PodIP, s.PodIPs = n.IP, []corev1.PodIP{{IP: n.IP}}
+	if w.ip != "" {
+		s.PodIP, s.PodIPs = w.ip, []corev1.PodIP{{IP: w.ip}}
 	}
 	ready := true
 	for _, c := range w.containers {

@@ -20,8 +20,10 @@ const (
 
 // tunnel is this node's end of the overlay.
 type tunnel struct {
-	link netlink.Link
-	mac  net.HardwareAddr
+	link  netlink.Link
+	mac   net.HardwareAddr
+	mtu   int
+	rules string // those of translations as they were written last
 }
 
 // raise makes the bridge of the node's pods and the tunnel to the others'.
@@ -56,7 +58,7 @@ func raise(iface string, ip net.IP, pods *net.IPNet) (*tunnel, error) {
 	if err := address(bridge, gateway); err != nil {
 		return nil, err
 	}
-	return &tunnel{link, link.Attrs().HardwareAddr}, nil
+	return &tunnel{link: link, mac: link.Attrs().HardwareAddr, mtu: mtu}, nil
 }
 
 // underlay finds the device that carries the tunnel's packets.

@@ -32,6 +32,7 @@ type worker struct {
 	wake       chan struct{}
 	containers []*container
 	volumes    *volumes
+	ip         string // of the pod; "" until it has one
 }
 
 // container is one container of the pod in its present run.
@@ -47,6 +48,7 @@ type container struct {
 
 func (p *pods) worker(pod *corev1.Pod) *worker {
 	w := &worker{pods: p, pod: pod, wake: make(chan struct{}, 1), volumes: &volumes{node: p.node, dir: filepath.Join(p.volumes, string(pod.UID), "volumes")}}
+	w.ip = p.node.podIP(pod)
 	state, err := p.load(pod.UID)
 	if err != nil {
 		logrus.Errorf("pods: %s/%s: %v", pod.Namespace, pod.Name, err)
@@ -176,6 +178,11 @@ func (w *worker) prepare(ctx context.Context, pod *corev1.Pod) error {
 		w.hold("CreateContainerConfigError", err)
 		return err
 	}
+	if err := w.connect(pod); err != nil {
+		w.hold("ContainerCreating", err)
+		w.pods.events.Event(pod, corev1.EventTypeWarning, "FailedCreatePodSandBox", err.Error())
+		return err
+	}
 	if err := w.volumes.ensure(ctx, pod); err != nil {
 		w.hold("ContainerCreating", err)
 		w.pods.events.Event(pod, corev1.EventTypeWarning, "FailedMount", err.Error())
@@ -196,8 +203,6 @@ func (w *worker) hold(reason string, err error) {
 // unsupported names what the pod wants and the lab does not have.
 func unsupported(pod *corev1.Pod) error {
 	switch {
-	case !pod.Spec.HostNetwork:
-		return errors.New("the lab's K3s has no pod network: it runs pods with hostNetwork only")
 	case len(pod.Spec.InitContainers) > 0:
 		return errors.New("the lab's K3s runs no init containers")
 	case pod.Spec.HostPID || pod.Spec.HostIPC:
@@ -290,7 +295,7 @@ func (w *worker) start(ctx context.Context, pod *corev1.Pod, c *container) error
 		return fail(fault)
 	}
 	dir := filepath.Join(w.pods.state, string(pod.UID), c.spec.Name)
-	s, fault := translation{pod, c.spec, img, variables, w.volumes.paths, filepath.Join(dir, "layer")}.sandbox()
+	s, fault := translation{pod, c.spec, img, variables, w.volumes.paths, filepath.Join(dir, "layer"), w.pods.etc(pod.UID)}.sandbox()
 	if fault != nil {
 		return fail(fault)
 	}
