@@ -18,6 +18,7 @@ import (
 type image struct {
 	tag, program, path string
 	entrypoint         []string
+	user               string // "" for root
 }
 
 // config is what of an image's configuration is of use to whoever runs it.
@@ -29,9 +30,12 @@ type config struct {
 	RootFS       map[string]any `json:"rootfs"`
 }
 
-// save writes the image as docker saves it, compressed by one thread so that
-// the bytes do not depend on the machine.
-func (i image) save(file string) error {
+// archive is several images, as docker saves them.
+type archive []image
+
+// save writes the images, compressed by one thread so that the bytes do not
+// depend on the machine.
+func (a archive) save(file string) error {
 	out, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("write the images: %w", err)
@@ -40,47 +44,68 @@ func (i image) save(file string) error {
 	if err != nil {
 		return fmt.Errorf("compress the images: %w", err)
 	}
-	err = i.write(compressor)
+	err = a.write(compressor)
 	if err := errors.Join(err, compressor.Close(), out.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	return nil
 }
 
-func (i image) write(w io.Writer) error {
-	program, err := os.ReadFile(i.program)
-	if err != nil {
-		return fmt.Errorf("read the program: %w", err)
-	}
-	layer, err := i.layer(program)
-	if err != nil {
-		return err
-	}
-	layerSum := sum(layer)
-	about, err := json.Marshal(config{
-		Architecture: "amd64", OS: "linux", Created: "1970-01-01T00:00:00Z",
-		Config: map[string]any{"Entrypoint": i.entrypoint, "WorkingDir": "/", "Env": []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}},
-		RootFS: map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + layerSum}},
-	})
-	if err != nil {
-		return fmt.Errorf("describe the image: %w", err)
-	}
-	configName, layerName := sum(about)+".json", layerSum+"/layer.tar"
-	manifest, err := json.Marshal([]map[string]any{{"Config": configName, "RepoTags": []string{i.tag}, "Layers": []string{layerName}}})
-	if err != nil {
-		return fmt.Errorf("list the image: %w", err)
-	}
-	archive := tar.NewWriter(w)
-	for _, f := range []entry{{configName, 0o644, about}, {layerName, 0o644, layer}, {"manifest.json", 0o644, manifest}} {
-		if err := f.write(archive); err != nil {
+// write packs each layer once, however many images are made of it.
+func (a archive) write(w io.Writer) error {
+	out := tar.NewWriter(w)
+	manifest, packed := []map[string]any{}, map[string]bool{}
+	for _, i := range a {
+		layer, err := i.layer()
+		if err != nil {
 			return err
 		}
+		layerSum := sum(layer)
+		about, err := json.Marshal(i.about(layerSum))
+		if err != nil {
+			return fmt.Errorf("describe the image: %w", err)
+		}
+		configName, layerName := sum(about)+".json", layerSum+"/layer.tar"
+		manifest = append(manifest, map[string]any{"Config": configName, "RepoTags": []string{i.tag}, "Layers": []string{layerName}})
+		for _, f := range []entry{{configName, 0o644, about}, {layerName, 0o644, layer}} {
+			if packed[f.name] {
+				continue
+			}
+			if err := f.write(out); err != nil {
+				return err
+			}
+			packed[f.name] = true
+		}
 	}
-	return archive.Close()
+	list, err := json.Marshal(manifest)
+	if err != nil {
+		return fmt.Errorf("list the images: %w", err)
+	}
+	if err := (entry{"manifest.json", 0o644, list}).write(out); err != nil {
+		return err
+	}
+	return out.Close()
+}
+
+func (i image) about(layerSum string) config {
+	settings := map[string]any{
+		"Entrypoint": i.entrypoint, "WorkingDir": "/", "Env": []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+	}
+	if i.user != "" {
+		settings["User"] = i.user
+	}
+	return config{
+		Architecture: "amd64", OS: "linux", Created: "1970-01-01T00:00:00Z", Config: settings,
+		RootFS: map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + layerSum}},
+	}
 }
 
 // layer is the image's root: the program, and what a root needs.
-func (i image) layer(program []byte) ([]byte, error) {
+func (i image) layer() ([]byte, error) {
+	program, err := os.ReadFile(i.program)
+	if err != nil {
+		return nil, fmt.Errorf("read the program: %w", err)
+	}
 	var out bytes.Buffer
 	archive := tar.NewWriter(&out)
 	for _, f := range []entry{

@@ -19,42 +19,100 @@ const (
 	binaryFile = "k3s"
 	imagesFile = "k3s-airgap-images-amd64.tar.zst"
 	sumsFile   = "sha256sum-amd64.txt"
+
+	ownImagesFile = "k3sedge-images-amd64.tar.zst"
+	ownSumsFile   = "k3sedge-sha256sum-amd64.txt"
+	pebbleFile    = "pebble"
 )
 
+// cloudflaredTag is the release of cloudflared in whose place the lab's
+// connector stands.
+const cloudflaredTag = "cloudflare/cloudflared:2026.8.2"
+
+// inputs are what the files are made of.
+type inputs struct {
+	k3s, traefik, certManager, pebble string // programs
+	cloudflared                       string // a program, "" to leave it out
+	chart, version                    string // cert-manager's chart and version
+}
+
 func main() {
-	k3s := flag.String("k3s", "", "the lab's K3s")
-	traefik := flag.String("traefik", "", "Traefik, linked statically")
+	var in inputs
+	flag.StringVar(&in.k3s, "k3s", "", "the lab's K3s")
+	flag.StringVar(&in.traefik, "traefik", "", "Traefik, linked statically")
+	flag.StringVar(&in.certManager, "certmanager", "", "the lab's cert-manager, linked statically")
+	flag.StringVar(&in.chart, "chart", "", "folder of cert-manager's chart")
+	flag.StringVar(&in.version, "version", "", "cert-manager's version, with the v")
+	flag.StringVar(&in.pebble, "pebble", "", "Pebble, linked statically")
+	flag.StringVar(&in.cloudflared, "cloudflared", "", "the lab's connector, linked statically")
 	out := flag.String("out", "", "folder for the release files")
 	flag.Parse()
-	if err := pack(*k3s, *traefik, *out); err != nil {
+	if err := pack(in, *out); err != nil {
 		log.Print(err)
 		os.Exit(1)
 	}
 }
 
-func pack(k3s, traefik, out string) error {
-	if k3s == "" || traefik == "" || out == "" {
-		return errors.New("pack needs -k3s, -traefik and -out")
+func pack(in inputs, out string) error {
+	for _, given := range []string{in.k3s, in.traefik, in.certManager, in.chart, in.version, in.pebble, out} {
+		if given == "" {
+			return errors.New("pack needs -k3s, -traefik, -certmanager, -chart, -version, -pebble and -out")
+		}
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("make the release folder: %w", err)
 	}
-	if err := copyFile(k3s, filepath.Join(out, binaryFile)); err != nil {
+	if err := copyFile(in.k3s, filepath.Join(out, binaryFile)); err != nil {
 		return err
 	}
-	i := image{tag: charts.Image + ":" + charts.Tag, program: traefik, path: "usr/local/bin/traefik", entrypoint: []string{"traefik"}}
-	if err := i.save(filepath.Join(out, imagesFile)); err != nil {
+	traefik := image{tag: charts.Image + ":" + charts.Tag, program: in.traefik, path: "usr/local/bin/traefik", entrypoint: []string{"traefik"}}
+	if err := (archive{traefik}).save(filepath.Join(out, imagesFile)); err != nil {
 		return err
 	}
+	if err := writeSums(out, sumsFile, imagesFile, binaryFile); err != nil {
+		return err
+	}
+	if err := copyFile(in.pebble, filepath.Join(out, pebbleFile)); err != nil {
+		return err
+	}
+	if err := in.images().save(filepath.Join(out, ownImagesFile)); err != nil {
+		return err
+	}
+	chartFile := "cert-manager-" + in.version + ".tgz"
+	if err := packChart(in.chart, in.version, filepath.Join(out, chartFile)); err != nil {
+		return err
+	}
+	return writeSums(out, ownSumsFile, chartFile, ownImagesFile)
+}
+
+// images are those that k3sedge's objects name.
+func (in inputs) images() archive {
+	var out archive
+	for _, component := range []string{"controller", "webhook", "cainjector", "startupapicheck"} {
+		out = append(out, image{
+			tag: "quay.io/jetstack/cert-manager-" + component + ":" + in.version, program: in.certManager,
+			path: "app/cert-manager", entrypoint: []string{"/app/cert-manager", component}, user: "1000",
+		})
+	}
+	if in.cloudflared != "" {
+		out = append(out, image{
+			tag: cloudflaredTag, program: in.cloudflared, path: "usr/local/bin/cloudflared",
+			entrypoint: []string{"cloudflared", "--no-autoupdate"}, user: "65532",
+		})
+	}
+	return out
+}
+
+func writeSums(out, file string, names ...string) error {
 	var sums strings.Builder
-	for _, name := range []string{imagesFile, binaryFile} {
+	for _, name := range names {
 		sum, err := fileSum(filepath.Join(out, name))
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(&sums, "%x  %s\n", sum, name)
 	}
-	if err := os.WriteFile(filepath.Join(out, sumsFile), []byte(sums.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(out, file), []byte(sums.String()), 0o644); err != nil {
 		return fmt.Errorf("write the checksums: %w", err)
 	}
 	return nil
