@@ -27,6 +27,9 @@ var errToken = errors.New("a token in the arguments is readable by every user of
 // parse reads the arguments and the environment.
 func parse(args []string, env func(string) string) (options, error) {
 	o := options{metrics: "127.0.0.1:20241", edge: net.JoinHostPort("region1.v2.argotunnel.com", wire.Port)}
+	if len(args) > 0 && args[0] == "--no-autoupdate" { // as the image's own entrypoint has it
+		args = args[1:]
+	}
 	if len(args) == 0 || args[0] != "tunnel" {
 		return o, fmt.Errorf("not taught: %s; only `tunnel … run`", strings.Join(args, " "))
 	}

@@ -31,7 +31,7 @@ func TestArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, env := range map[string]func(string) string{"environment": environment("TUNNEL_TOKEN", token), "file": environment("TUNNEL_TOKEN_FILE", file)} {
-		o, err := parse(strings.Fields("tunnel --no-autoupdate --metrics 127.0.0.1:2000 --protocol=http2 run"), env)
+		o, err := parse(strings.Fields("--no-autoupdate tunnel --no-autoupdate --metrics 127.0.0.1:2000 --protocol=http2 run"), env)
 		if err != nil || o.metrics != "127.0.0.1:2000" || o.token.Tunnel != "t" || o.edge != "region1.v2.argotunnel.com:7844" {
 			t.Errorf("%s: %+v, %v", name, o, err)
 		}
