@@ -57,9 +57,7 @@ func (st *site) edgeStages() ([]converge.Stage, error) {
 	}
 	api, run := st.kube(), cloudflare.Bind(st.flareConfig(services), st.flareClient())
 	stages := append(certmanager.Stages(certs, api), run.Tunnel()...)
-	if st.project.Cluster.Edge.Cloudflare != nil {
-		stages = append(stages, cloudflared.Stages(st.tunnelConfig(run), api)...)
-	}
+	stages = append(stages, cloudflared.Stages(st.tunnelConfig(run), api)...)
 	return append(stages, st.serviceStages(services, run)...), nil
 }
 
@@ -71,9 +69,7 @@ func (st *site) edgePlan() ([]converge.Stage, error) {
 	}
 	api, run := st.kube(), cloudflare.Observe(st.flareConfig(services), st.flareClient())
 	stages := append(certmanager.PlanStages(certs, api), run.Tunnel()...)
-	if st.project.Cluster.Edge.Cloudflare != nil {
-		stages = append(stages, cloudflared.PlanStages(st.tunnelConfig(run), api)...)
-	}
+	stages = append(stages, cloudflared.PlanStages(st.tunnelConfig(run), api)...)
 	return slices.Concat(stages, run.Withdraw(), addons.PlanStages(services, api), run.Publish()), nil
 }
 
