@@ -24,17 +24,27 @@ type options struct {
 // errToken is said to who shows a token to everybody.
 var errToken = errors.New("a token in the arguments is readable by every user of the machine: set TUNNEL_TOKEN or TUNNEL_TOKEN_FILE")
 
-// parse reads the arguments and the environment.
-func parse(args []string, env func(string) string) (options, error) {
-	o := options{metrics: "127.0.0.1:20241", edge: net.JoinHostPort("region1.v2.argotunnel.com", wire.Port)}
-	if len(args) > 0 && args[0] == "--no-autoupdate" { // as the image's own entrypoint has it
+// behindTunnel is what follows the command. The image's own entrypoint has a
+// flag before it.
+func behindTunnel(args []string) ([]string, error) {
+	if len(args) > 0 && args[0] == "--no-autoupdate" {
 		args = args[1:]
 	}
 	if len(args) == 0 || args[0] != "tunnel" {
-		return o, fmt.Errorf("not taught: %s; only `tunnel … run`", strings.Join(args, " "))
+		return nil, fmt.Errorf("not taught: %s; only `tunnel … run`", strings.Join(args, " "))
+	}
+	return args[1:], nil
+}
+
+// parse reads the arguments and the environment.
+func parse(args []string, env func(string) string) (options, error) {
+	o := options{metrics: "127.0.0.1:20241", edge: net.JoinHostPort("region1.v2.argotunnel.com", wire.Port)}
+	args, err := behindTunnel(args)
+	if err != nil {
+		return o, err
 	}
 	run := false
-	for args = args[1:]; len(args) > 0; {
+	for len(args) > 0 {
 		var err error
 		switch word := args[0]; {
 		case word == "run" && !run:

@@ -65,6 +65,7 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 		return err
 	}
 	document, trouble := st.status(ctx)
+	document.edgeState, trouble = st.edgeState(ctx, trouble)
 	if ctx.Err() != nil {
 		return couldNotLook{context.Cause(ctx)}
 	}
@@ -113,7 +114,6 @@ func (st *site) status(ctx context.Context) (statusDocument, error) {
 	state, err := <-edge, <-edgeErr
 	var errs []error
 	document := statusDocument{Kind: "status", Nodes: make([]nodeState, len(seen)), Services: len(st.project.Services), Warning: state.Warning()}
-	document.edgeState, apiErr = st.edgeState(ctx, apiErr)
 	if err == nil && (state.Failed != "" || state.Release.Status == "failed") {
 		document.Failed = state.String()
 	}
