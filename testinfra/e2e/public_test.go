@@ -190,6 +190,8 @@ func TestPublic(t *testing.T) {
 	part("somebody else's name", foreignName)
 	part("a tunnel deleted by hand", tunnelDeleted)
 	part("each step is resumed", resumed)
+	part("trouble at Cloudflare", flareTrouble)
+	part("an export", publicExport)
 	part("removed", nothingLeft)
 }
 

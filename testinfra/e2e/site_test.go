@@ -251,7 +251,7 @@ func (s *site) writes() []string {
 }
 
 // edit changes k3sedge.yaml by a regular expression that has to match.
-func (s *site) edit(t *testing.T, pattern, replacement string) {
+func (s *site) edit(t testing.TB, pattern, replacement string) {
 	t.Helper()
 	path := filepath.Join(s.dir, "k3sedge.yaml")
 	old, err := os.ReadFile(path)

@@ -1,0 +1,101 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
+	"github.com/k3sedge/k3sedge/testinfra/lab"
+)
+
+// flareTrouble: a token that will not do, and an API that is not well, are told
+// with cause and hint; nothing is written, and nothing of others is touched.
+func flareTrouble(t *testing.T, p *public) {
+	token, err := p.flare.Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dns := fakecloudflare.Grants(lab.Zone, fakecloudflare.ZoneRead, fakecloudflare.DNSEdit)
+	tunnel := fakecloudflare.Grants(fakecloudflare.TestAccount, fakecloudflare.TunnelEdit)
+	good := fakecloudflare.Token{Value: token, Grants: append(dns, tunnel...)}
+	set := func(t *testing.T, grants []fakecloudflare.Grant, status string) {
+		t.Helper()
+		if err := p.flare.SetToken(t.Context(), fakecloudflare.Token{Value: token, Status: status, Grants: grants}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := p.names()
+	for _, c := range []struct {
+		name  string
+		spoil func(t *testing.T)
+		words []string
+	}{
+		{"an expired token", func(t *testing.T) { set(t, good.Grants, "expired") }, []string{"the Cloudflare token has expired", "edge.cloudflare.token"}},
+		{"a token of another zone", func(t *testing.T) {
+			set(t, append(fakecloudflare.Grants("other.test", fakecloudflare.ZoneRead, fakecloudflare.DNSEdit), tunnel...), "")
+		}, []string{"lab.test", "Zone"}},
+		{"a token without the tunnel", func(t *testing.T) { set(t, dns, "") }, []string{"the token lacks", "Tunnel"}},
+		{"a token that only reads", func(t *testing.T) {
+			set(t, append(fakecloudflare.Grants(lab.Zone, fakecloudflare.ZoneRead, fakecloudflare.DNSRead), tunnel...), "")
+		}, []string{"the token lacks", "DNS:Edit on lab.test"}},
+		{"an API that is down", func(t *testing.T) {
+			if err := p.flare.Fault(t.Context(), fakecloudflare.Fault{Kind: fakecloudflare.Broken, Status: 503}); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"503"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := p.on(t)
+			c.spoil(t)
+			r := p.k3sedge("add-service", "bad", "--host", "bad.lab.test", "--to", "10.77.0.50:3000", "--expose", "public")
+			if err := p.flare.ClearFaults(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			set(t, good.Grants, "")
+			if r.code == 0 || !strings.Contains(r.stderr, "\nhint: ") && !strings.HasPrefix(r.stderr, "hint: ") {
+				t.Errorf("exit %d, or no hint:\n%s", r.code, r.stderr)
+			}
+			for _, word := range c.words {
+				if !strings.Contains(r.stderr, word) {
+					t.Errorf("%q is not in\n%s", word, r.stderr)
+				}
+			}
+			t.Log(r.stderr)
+			if p.hasFile("bad") { // what had begun goes on, or is taken back, by one command
+				p.must(0, "remove-service", "bad")
+			}
+			if after := p.names(); strings.Join(after, "\n") != strings.Join(before, "\n") {
+				t.Errorf("records\n%s\nwere\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			}
+		})
+	}
+	// An answer that never came whole, or came too often, is nothing to tell.
+	if err := p.flare.Fault(t.Context(), fakecloudflare.Fault{Method: "GET", Kind: fakecloudflare.Half, Count: 1},
+		fakecloudflare.Fault{Method: "GET", Kind: fakecloudflare.TooMany, RetryAfter: 1, Count: 1, After: 1}); err != nil {
+		t.Fatal(err)
+	}
+	p.must(0, "up")
+	if err := p.flare.ClearFaults(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// publicExport: what is written of cert-manager, the tunnel and the services is
+// what is in the cluster.
+func publicExport(t *testing.T, p *public) {
+	p.edge.keep("kubeconfig", []byte(p.must(0, "kubeconfig").stdout))
+	dir := filepath.Join(t.TempDir(), "edge")
+	p.must(0, "export", "--to", dir)
+	for _, args := range [][]string{{"apply", "--dry-run=server"}, {"diff"}} {
+		r := p.kubectl(append(args, "--server-side", "--field-manager=k3sedge", "-f", dir)...)
+		if r.code != 0 {
+			t.Errorf("kubectl %s of the export: exit %d\n%s%s", args[0], r.code, r.stdout, r.stderr)
+		}
+	}
+	p.must(0, "up", "--plan")
+	p.both(http.StatusOK, gitPage)
+}
