@@ -42,7 +42,7 @@ e2e: deps build bundle
 	@.ci/e2e go test -p 1 -count=1 -timeout 40m -v ./testinfra/lab ./testinfra/e2e
 
 lab: deps build bundle
-	bin/k3sedge-lab up
+	bin/k3sedge-lab up --bundle bin/bundle
 
 demo: deps build bundle ## out of nothing: two machines, hardened, K3s, Traefik and a service
 	@.ci/demo

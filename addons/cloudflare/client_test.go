@@ -2,6 +2,8 @@ package cloudflare
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -192,4 +194,17 @@ func FuzzEnvelope(f *testing.F) {
 			t.Errorf("%d is no success", status)
 		}
 	})
+}
+
+// Whoever answers with another certificate is asked once, and the hint does
+// not send people to Cloudflare.
+func TestAnotherOnesCertificate(t *testing.T) {
+	t.Parallel()
+	s := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
+		return nil, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+	}}}
+	_, err := paused(s, new([]time.Duration)).Read(t.Context(), Call{Path: "/ips"}, nil)
+	if err = again(err); len(s.asked) != 1 || !strings.Contains(hintOf(err), "proxy") {
+		t.Errorf("asked %q: %v (%s)", s.asked, err, hintOf(err))
+	}
 }

@@ -3,6 +3,7 @@ package cloudflare
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,7 +64,13 @@ func passing(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.Status >= http.StatusInternalServerError
 	}
-	return Away(err)
+	return Away(err) && !stranger(err)
+}
+
+// stranger reports that somebody answered whose certificate is not Cloudflare's.
+func stranger(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate)
 }
 
 // retryAfter is how long Cloudflare wants to be left alone, or 0.

@@ -35,6 +35,8 @@ func again(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case stranger(err):
+		return machine.WithHint(err, "something between answers in Cloudflare's place, such as a proxy or a captive portal: its authority has to be trusted by this machine, or it has to let api.cloudflare.com through")
 	case Away(err):
 		return machine.WithHint(err, "https://www.cloudflarestatus.com says whether it is Cloudflare; what was written stays, and the same command goes on from there")
 	case errors.As(err, &refused) && refused.limited():

@@ -146,8 +146,9 @@ func (a app) exec(c *cli.Context) error {
 		return err
 	}
 	// This process becomes the command, so that signals, the terminal and the
-	// exit code are the command's own.
-	if err := syscall.Exec(cmd.Path, cmd.Args, cmd.Env); err != nil {
+	// exit code are the command's own. Of a variable that is there twice, the
+	// last counts, as with any other command.
+	if err := syscall.Exec(cmd.Path, cmd.Args, cmd.Environ()); err != nil {
 		return fmt.Errorf("run %s in the lab: %w", argv[0], err)
 	}
 	return nil
