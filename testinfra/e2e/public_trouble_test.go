@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,20 +80,4 @@ func flareTrouble(t *testing.T, p *public) {
 	if err := p.flare.ClearFaults(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// publicExport: what is written of cert-manager, the tunnel and the services is
-// what is in the cluster.
-func publicExport(t *testing.T, p *public) {
-	p.edge.keep("kubeconfig", []byte(p.must(0, "kubeconfig").stdout))
-	dir := filepath.Join(t.TempDir(), "edge")
-	p.must(0, "export", "--to", dir)
-	for _, args := range [][]string{{"apply", "--dry-run=server"}, {"diff"}} {
-		r := p.kubectl(append(args, "--server-side", "--field-manager=k3sedge", "-f", dir)...)
-		if r.code != 0 {
-			t.Errorf("kubectl %s of the export: exit %d\n%s%s", args[0], r.code, r.stdout, r.stderr)
-		}
-	}
-	p.must(0, "up", "--plan")
-	p.both(http.StatusOK, gitPage)
 }
