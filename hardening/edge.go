@@ -97,7 +97,7 @@ func routeControls() []Control {
 		edgeControl(Control{
 			ID: "EDG-09", Title: "The tunnel's credential is kept, and its pods are confined and two", Severity: High,
 			Why:    "whoever has the tunnel's token can take its traffic, and one connector alone is an outage at every restart",
-			Want:   "cloudflared in a namespace that enforces the restricted standard, two pods at least, its token from a Secret and neither in its arguments nor in its environment as text",
+			Want:   "cloudflared in a namespace that enforces the restricted standard, or alone in one and on the nodes' own network; two pods at least, its token from a Secret and neither in its arguments nor in its environment as text",
 			Refs:   []string{"kube-bench 5.4.1", "Cloudflare docs, Tunnel: availability and failover"},
 			Advice: "put the token into a Secret that the pod mounts, label the namespace pod-security.kubernetes.io/enforce=restricted, and run two replicas",
 			Check:  checkTunnel,

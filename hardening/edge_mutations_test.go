@@ -255,8 +255,39 @@ func tunnelMutations() []mutation {
 				f.Cluster.Namespaces[i].Labels = nil
 			}
 		}, Fail, []string{"EDG-09"}},
+		{"on the nodes' network", tunnelAlone(nil), Pass, nil},
+		{"on the nodes' network, with another pod", tunnelAlone(func(c *facts.Cluster) {
+			c.Pods = append(c.Pods, facts.Pod{Object: facts.Object{Namespace: "cloudflared", Name: "x"}, HostNetwork: true, Phase: "Running", Containers: []facts.Container{{Image: "x"}}})
+		}), Fail, []string{"EDG-09", "K3S-05"}},
+		{"on the nodes' network, and privileged", tunnelAlone(func(c *facts.Cluster) {
+			for i := range c.Pods {
+				if c.Pods[i].Namespace == "cloudflared" {
+					c.Pods[i].Containers = slices.Clone(c.Pods[i].Containers)
+					c.Pods[i].Containers[0].Privileged = true
+				}
+			}
+		}), Fail, []string{"EDG-09", "K3S-05"}},
 		{"no cloudflared", func(f *facts.Facts, _ Policy) {
 			f.Cluster.Pods = slices.DeleteFunc(f.Cluster.Pods, func(pod facts.Pod) bool { return pod.Namespace == "cloudflared" })
 		}, NotApplicable, []string{"EDG-09"}},
+	}
+}
+
+// tunnelAlone puts the connectors on the nodes' own network, in a namespace for that.
+func tunnelAlone(more func(*facts.Cluster)) func(*facts.Facts, Policy) {
+	return func(f *facts.Facts, _ Policy) {
+		for i := range f.Cluster.Namespaces {
+			if f.Cluster.Namespaces[i].Name == "cloudflared" {
+				f.Cluster.Namespaces[i].Labels = map[string]string{enforceLabel: "privileged"}
+			}
+		}
+		for i := range f.Cluster.Pods {
+			if f.Cluster.Pods[i].Namespace == "cloudflared" {
+				f.Cluster.Pods[i].HostNetwork = true
+			}
+		}
+		if more != nil {
+			more(f.Cluster)
+		}
 	}
 }

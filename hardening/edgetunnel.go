@@ -34,7 +34,7 @@ func checkTunnel(f *facts.Facts, _ Policy) Verdict {
 		for _, c := range pod.Containers {
 			wrong = append(wrong, openToken(pod, c)...)
 		}
-		if level := standardOf(f, pod.Namespace); level != "restricted" {
+		if level := standardOf(f, pod.Namespace); level != "restricted" && !connectorSpace(f.Cluster, pod.Namespace) {
 			wrong = append(wrong, fmt.Sprintf("namespace %s enforces the standard %q", pod.Namespace, level))
 		}
 	}
@@ -45,6 +45,24 @@ func checkTunnel(f *facts.Facts, _ Policy) Verdict {
 	slices.Sort(wrong)
 	return settle(slices.Compact(wrong), nil, fmt.Sprintf("%d pods of cloudflared, confined, the token from a Secret; what the token may do cannot be seen from here", running),
 		"two pods in a namespace that enforces restricted, the token from a Secret")
+}
+
+// connectorSpace reports whether a namespace holds connectors on the nodes' own
+// network and nothing else, none of them privileged. Pod Security has no
+// standard between baseline, which refuses that network, and privileged.
+func connectorSpace(c *facts.Cluster, namespace string) bool {
+	found := false
+	for _, pod := range c.Pods {
+		if pod.Namespace != namespace {
+			continue
+		}
+		other := func(c facts.Container) bool { return !isConnector(c) || c.Privileged }
+		if !pod.HostNetwork || slices.ContainsFunc(pod.Containers, other) {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // openToken says where the token stands for everybody who may read the pod.

@@ -65,11 +65,7 @@ func checkAdmission(f *facts.Facts, _ Policy) Verdict {
 			seen = append(seen, t.What+": "+t.Answer)
 		}
 	}
-	for _, n := range f.Cluster.Namespaces {
-		if n.Labels[enforceLabel] == "privileged" && !systemSpace(n.Name) {
-			wrong = append(wrong, fmt.Sprintf("namespace %s: %s=privileged", n.Name, enforceLabel))
-		}
-	}
+	wrong = append(wrong, privilegedSpaces(f.Cluster)...)
 	if len(wrong) == 0 && len(gaps) > 0 {
 		return unknown(gaps...)
 	}
@@ -79,6 +75,17 @@ func checkAdmission(f *facts.Facts, _ Policy) Verdict {
 	}
 	v.Evidence = append(v.Evidence, seen...)
 	return v
+}
+
+// privilegedSpaces are the namespaces that ask for privileged and need not.
+func privilegedSpaces(c *facts.Cluster) []string {
+	var out []string
+	for _, n := range c.Namespaces {
+		if n.Labels[enforceLabel] == "privileged" && !systemSpace(n.Name) && !connectorSpace(c, n.Name) {
+			out = append(out, fmt.Sprintf("namespace %s: %s=privileged", n.Name, enforceLabel))
+		}
+	}
+	return out
 }
 
 // systemSpace reports whether a namespace is Kubernetes' own.

@@ -1,6 +1,9 @@
 package cloudflare
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Forget is what is done at Cloudflare when the cluster goes: its records are
 // taken away, and then the tunnel, if it is ours.
@@ -38,8 +41,16 @@ func (v *view) ownTunnel(ctx context.Context) (*tunnel, error) {
 		return nil, nil
 	}
 	t, err := v.theTunnel(ctx)
-	if err != nil || t == nil {
+	if err != nil || t == nil || !t.remote() {
 		return nil, err
+	}
+	set, err := v.theRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if theirs := slices.ContainsFunc(set.rules, func(r Rule) bool { return !r.last() && r.owner(v.cfg.Cluster.ID) == "" }); theirs {
+		v.cfg.warn("tunnel "+t.Name+" stays: it has rules of somebody else's", "take it away at https://one.dash.cloudflare.com when nobody needs it")
+		return nil, nil
 	}
 	if ours, err := v.owns(ctx, t); err != nil || !ours {
 		return nil, err

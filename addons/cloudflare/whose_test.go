@@ -193,6 +193,27 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// A tunnel that serves others too stays, and the user is told.
+func TestForgetLeavesWhatOthersUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloudflare.Options{})
+	c, told := config(public("git")), ""
+	c.Warn = func(text, _ string) { told += text }
+	w.mustRun(t, c)
+	id := w.tunnelID(t)
+	rules, _, err := w.Configuration(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules.Ingress = append([]ingress.Rule{{Hostname: "blog.lab.test", Service: "http://10.0.0.9:80"}}, rules.Ingress...)
+	if err := w.Configure(id, *rules); err != nil {
+		t.Fatal(err)
+	}
+	if err := Bind(c, w.client(t)).Forget(t.Context()); err != nil || w.tunnelID(t) != id || !strings.Contains(told, "somebody else's") {
+		t.Errorf("%v, told %q", err, told)
+	}
+}
+
 func FuzzCredentials(f *testing.F) {
 	f.Add(`{"AccountTag":"a","TunnelSecret":"s","TunnelID":"` + tunnelUUID + `"}`)
 	f.Add(`{`)

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -67,10 +68,8 @@ func (o exportOptions) check() error {
 	case o.repo != "" && o.format != string(gitops.ArgoCD):
 		return usagef("take it out, or write --format argocd", "--repo is for --format argocd")
 	}
-	if err == nil && repo.User != nil {
-		if _, secret := repo.User.Password(); secret {
-			return usagef("write it without; Argo CD keeps the password of a repository itself", "--repo holds a password, which would be written into the export")
-		}
+	if strings.Contains(o.repo, "://") && (err != nil || strings.HasPrefix(repo.Scheme, "http") && repo.User != nil) {
+		return usagef("write it without; Argo CD keeps what opens a repository itself", "--repo holds a name or a password, which would be written into the export, or is no address")
 	}
 	return nil
 }
