@@ -5,11 +5,11 @@ import (
 	"errors"
 	"flag"
 	"net/netip"
-	"os"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -64,19 +64,7 @@ func golden(t *testing.T, file string, objects []object.Object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file = "testdata/" + file + ".golden.yaml"
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("differs from %s; got:\n%s", file, got)
-	}
+	goldenfile.Compare(t, "testdata/"+file+".golden.yaml", got, *update)
 }
 
 func hintOf(err error) string {

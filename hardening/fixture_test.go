@@ -14,6 +14,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/firewall"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -114,19 +115,7 @@ func writeJSON(t *testing.T, file string, v any) {
 // golden compares with a file that -update writes.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s", name, got)
-	}
+	goldenfile.Compare(t, filepath.Join("testdata", name), []byte(got), *update)
 }
 
 // hardened are the facts of a node that holds every control.

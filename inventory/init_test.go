@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 func initOptions(provider string) InitOptions {
@@ -45,15 +47,7 @@ func TestInit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := filepath.Join("testdata", "init-"+provider+".golden.yaml")
-			if *update {
-				if err := os.WriteFile(golden, data, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want := testdata(t, filepath.Base(golden)); string(data) != want {
-				t.Errorf("init writes\n%s\nwant\n%s", data, want)
-			}
+			goldenfile.Compare(t, filepath.Join("testdata", "init-"+provider+".golden.yaml"), data, *update)
 			f := newFolder(t, "existing.yaml")
 			f.write("k3sedge.yaml", string(data), 0o644)
 			f.write("ca.pem", certificate(t), 0o644)

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 // fullService uses every key there is. Its paths are inside the folder.
@@ -45,15 +47,7 @@ func TestEncodeService(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden := "service-" + name + ".golden.yaml"
-		if *update {
-			if err := os.WriteFile(filepath.Join("testdata", golden), data, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want := testdata(t, golden); string(data) != want {
-			t.Errorf("%s is written as\n%s\nwant\n%s", name, data, want)
-		}
+		goldenfile.Compare(t, filepath.Join("testdata", "service-"+name+".golden.yaml"), data, *update)
 	}
 }
 

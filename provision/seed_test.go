@@ -3,7 +3,6 @@ package provision
 import (
 	"flag"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -43,16 +43,7 @@ func TestSeedDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join("testdata", name+".golden.yaml")
-		if *update {
-			if err := os.WriteFile(file, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil || string(got) != string(want) {
-			t.Errorf("%s differs from %s (%v):\n%s", name, file, err, got)
-		}
+		goldenfile.Compare(t, filepath.Join("testdata", name+".golden.yaml"), got, *update)
 	}
 }
 

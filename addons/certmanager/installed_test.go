@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 func yamlInto(text []byte, into any) error { return yaml.Unmarshal(text, into) }
@@ -182,19 +182,7 @@ func golden(t *testing.T, file string, objects []object.Object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file = "testdata/" + file + ".golden.yaml"
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("differs from %s; got:\n%s", file, got)
-	}
+	goldenfile.Compare(t, "testdata/"+file+".golden.yaml", got, *update)
 }
 
 // TestPortsOfThePolicy: whatever the file names is let out, once.

@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"flag"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -50,20 +50,7 @@ func golden(t *testing.T, name string, value any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got = append(got, '\n')
-	file := "testdata/" + name + ".golden.json"
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("differs from %s; got:\n%s", file, got)
-	}
+	goldenfile.Compare(t, "testdata/"+name+".golden.json", append(got, '\n'), *update)
 }
 
 // told is a list of changes as one text.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -55,19 +55,7 @@ func golden(t *testing.T, name string, objects []object.Object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := "testdata/" + name + ".golden.yaml"
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("differs from %s; got:\n%s", file, got)
-	}
+	goldenfile.Compare(t, "testdata/"+name+".golden.yaml", got, *update)
 }
 
 type doc = map[string]any

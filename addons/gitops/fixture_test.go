@@ -23,6 +23,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -132,14 +133,11 @@ func golden(t *testing.T, folder string, files Files) {
 		if err := os.RemoveAll(folder); err != nil {
 			t.Fatal(err)
 		}
-		for name, data := range files {
-			path := filepath.Join(folder, name)
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, data, 0o644); err != nil {
-				t.Fatal(err)
-			}
+	}
+	for name, data := range files {
+		goldenfile.Compare(t, filepath.Join(folder, name), data, *update)
+		if strings.Contains(string(data), canary) {
+			t.Errorf("%s holds a secret", name)
 		}
 	}
 	there := 0
@@ -151,14 +149,5 @@ func golden(t *testing.T, folder string, files Files) {
 	})
 	if err != nil || there != len(files) {
 		t.Errorf("%s has %d files, there are %d: %v", folder, there, len(files), err)
-	}
-	for name, data := range files {
-		want, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil || string(want) != string(data) {
-			t.Errorf("%s differs: %v\n%s", name, err, data)
-		}
-		if strings.Contains(string(data), canary) {
-			t.Errorf("%s holds a secret", name)
-		}
 	}
 }

@@ -3,13 +3,13 @@ package object
 import (
 	"encoding/json"
 	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -73,19 +73,7 @@ func TestGoldenYAML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = "testdata/all.golden.yaml"
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("differs from %s:\n%s", file, got)
-	}
+	goldenfile.Compare(t, "testdata/all.golden.yaml", got, *update)
 }
 
 // TestYAMLSaysWhatTheAPIIsTold compares the two forms, but for the secrets.

@@ -11,6 +11,7 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -45,15 +46,7 @@ func TestManifestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", string(mode)+"-"+version+".golden.yaml")
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want, err := os.ReadFile(file); err != nil || string(got) != string(want) {
-				t.Errorf("%s differs (%v):\n%s", file, err, got)
-			}
+			goldenfile.Compare(t, filepath.Join("testdata", string(mode)+"-"+version+".golden.yaml"), got, *update)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 func updating() bool { return flag.Lookup("update").Value.String() == "true" }
@@ -40,19 +42,7 @@ func referencePolicy() Policy {
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
-	if updating() {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update writes it anew):\n%s", path, got)
-	}
+	goldenfile.Compare(t, filepath.Join("testdata", name), []byte(got), updating())
 }
 
 func TestRenderGolden(t *testing.T) {

@@ -3,13 +3,13 @@ package report
 import (
 	"bytes"
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -17,18 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // golden compares with a file that -update writes.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is stale, run make golden; it is now\n%s", file, got)
-	}
+	goldenfile.Compare(t, file, []byte(got), *update)
 }
 
 func finding(id string, severity hardening.Severity, status hardening.Status, title string) hardening.Finding {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/k3s/kubeconfig"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
+	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -150,15 +151,7 @@ func TestMergeKeepsWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := merged(t, string(existing), false)
-	if *update {
-		if err := os.WriteFile("testdata/many.golden", []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile("testdata/many.golden")
-	if err != nil || got != string(want) {
-		t.Errorf("%v, got\n%s", err, got)
-	}
+	goldenfile.Compare(t, "testdata/many.golden", []byte(got), *update)
 	if asked := merged(t, string(existing), true); asked != strings.Replace(got, "current-context: work", "current-context: home", 1) {
 		t.Errorf("with the context asked for:\n%s", asked)
 	}
