@@ -24,5 +24,5 @@
 //     own, so that nobody who reaches the API can reach it.
 //
 // Start is the constructor for unit tests; New and the Serve methods are for the
-// lab. It may import testinfra/ca and what is below its own folder.
+// lab. It may import testinfra/ca, testinfra/fault and what is below its own folder.
 package fakecloudflare

@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare/ingress"
+
+	"github.com/k3sedge/k3sedge/testinfra/fault"
 )
 
 // Kind is what goes wrong.
@@ -82,8 +83,7 @@ type Fault struct {
 	Type    string `json:"type,omitempty"`
 	Content string `json:"content,omitempty"`
 
-	seen  int
-	path  *regexp.Regexp
+	match *fault.Match
 	delay time.Duration
 }
 
@@ -114,10 +114,8 @@ func (f *Fault) prepare() (err error) {
 			return fmt.Errorf("add fault: %w", err)
 		}
 	}
-	if f.path, err = regexp.Compile(f.Path); err != nil {
-		return fmt.Errorf("add fault: %w", err)
-	}
-	return nil
+	f.match, err = fault.Rule{Method: f.Method, Path: f.Path, After: f.After, Count: f.Count}.Compile()
+	return err
 }
 
 // Faults lists the rules.
@@ -143,11 +141,7 @@ func (s *Server) faultFor(method, path string) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		if f.Kind.stands() || (f.Method != "" && f.Method != method) || !f.path.MatchString(path) {
-			continue
-		}
-		f.seen++
-		if f.seen > f.After && (f.Count == 0 || f.seen <= f.After+f.Count) {
+		if !f.Kind.stands() && f.match.Hit(method, path) {
 			hit := *f
 			return &hit
 		}
@@ -158,7 +152,7 @@ func (s *Server) faultFor(method, path string) *Fault {
 // standing says whether a state of things holds for a name; the caller holds
 // the mutex.
 func (s *Server) standing(k Kind, name string) bool {
-	return slices.ContainsFunc(s.faults, func(f *Fault) bool { return f.Kind == k && f.path.MatchString(name) })
+	return slices.ContainsFunc(s.faults, func(f *Fault) bool { return f.Kind == k && f.match.On(name) })
 }
 
 func (f *Fault) is(k Kind) bool { return f != nil && f.Kind == k }

@@ -3,8 +3,9 @@ package fakekube
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
+
+	"github.com/k3sedge/k3sedge/testinfra/fault"
 )
 
 // Trouble is what goes wrong.
@@ -36,8 +37,7 @@ type Fault struct {
 	Reason, Message string
 	RetryAfter      int
 
-	seen int
-	path *regexp.Regexp
+	match *fault.Match
 }
 
 // Fault adds rules. The first that matches a request is used.
@@ -49,8 +49,8 @@ func (k *Kube) Fault(rules ...Fault) error {
 			return fmt.Errorf("add fault: trouble %q is not known", f.Trouble)
 		}
 		var err error
-		if f.path, err = regexp.Compile(f.Path); err != nil {
-			return fmt.Errorf("add fault: %w", err)
+		if f.match, err = (fault.Rule{Method: f.Method, Path: f.Path, After: f.After, Count: f.Count}).Compile(); err != nil {
+			return err
 		}
 		k.mu.Lock()
 		k.faults = append(k.faults, &f)
@@ -71,11 +71,7 @@ func (k *Kube) faultFor(r *http.Request) Fault {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, f := range k.faults {
-		if (f.Method != "" && f.Method != r.Method) || !f.path.MatchString(r.URL.Path) {
-			continue
-		}
-		f.seen++
-		if f.seen > f.After && (f.Count == 0 || f.seen <= f.After+f.Count) {
+		if f.match.Hit(r.Method, r.URL.Path) {
 			return *f
 		}
 	}

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/k3sedge/k3sedge/testinfra/fault"
 )
 
 // Kind is what goes wrong.
@@ -68,8 +69,7 @@ type Fault struct {
 	Storage string `json:"storage,omitempty"`
 	Free    int64  `json:"free,omitempty"` // bytes that Full leaves
 
-	seen int
-	path *regexp.Regexp
+	match *fault.Match
 }
 
 // Duration reads as "1.5s" in JSON.
@@ -106,10 +106,8 @@ func (f *Fault) prepare() (err error) {
 	if !known {
 		return fmt.Errorf("add fault: kind %q is not known, only %v", f.Kind, kinds())
 	}
-	if f.path, err = regexp.Compile(f.Path); err != nil {
-		return fmt.Errorf("add fault: %w", err)
-	}
-	return nil
+	f.match, err = fault.Rule{Method: f.Method, Path: f.Path, After: f.After, Count: f.Count}.Compile()
+	return err
 }
 
 // Faults lists the rules.
@@ -135,11 +133,7 @@ func (s *Server) faultFor(method, path string) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
-		if f.stands() || (f.Method != "" && f.Method != method) || !f.path.MatchString(path) {
-			continue
-		}
-		f.seen++
-		if f.seen > f.After && (f.Count == 0 || f.seen <= f.After+f.Count) {
+		if !f.stands() && f.match.Hit(method, path) {
 			hit := *f
 			return &hit
 		}
