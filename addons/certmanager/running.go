@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -60,7 +61,8 @@ func (s running) Apply(ctx context.Context, api cluster.API) error {
 		What: "cert-manager to run", Every: 250 * time.Millisecond, Limit: runLimit,
 		Cause: "Helm installs it, or its images are being loaded",
 	}
-	cleared, last := false, State{}
+	var clearing chart.Clearing
+	last := State{}
 	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
 		state, err := Look(ctx, api)
 		if err != nil {
@@ -71,14 +73,7 @@ func (s running) Apply(ctx context.Context, api cluster.API) error {
 		if err != nil || len(open) == 0 {
 			return err == nil, "", err
 		}
-		if state.Release.Status != "failed" {
-			return false, state.String(), nil
-		}
-		if cleared {
-			return false, "", fmt.Errorf("%s, again after the failed one was cleared away", state.Release)
-		}
-		cleared = true
-		return false, state.String(), ref().Clear(ctx, api, state.open)
+		return false, state.String(), clearing.Clear(ctx, api, ref(), state.open)
 	})
 	return machine.WithHint(err, "%s", last.hint())
 }

@@ -28,13 +28,8 @@ func Look(ctx context.Context, r cluster.Reader) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("read the HelmChart of cert-manager: %w", err)
 	}
-	s := State{Failed: h.Status.Failed()}
-	if s.Failed == "" {
-		if s.Failed, err = ref().JobFailure(ctx, r); err != nil {
-			return State{}, err
-		}
-	}
-	if s.open, err = ref().Releases(ctx, r); err != nil {
+	s := State{}
+	if s.Failed, s.open, err = ref().Standing(ctx, r, h.Status); err != nil {
 		return State{}, err
 	}
 	if len(s.open) > 0 {

@@ -1,11 +1,9 @@
 package cloudflared
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/k3sedge/k3sedge/addons/chart"
@@ -19,9 +17,9 @@ const runLimit = 5 * time.Minute
 
 // State is how cloudflared stands on the cluster.
 type State struct {
-	Image                   string
-	Desired, Updated, Ready int
-	Pods                    []chart.Pod // in the order of their nodes
+	Image string
+	chart.Rollout
+	Pods []chart.Pod // in the order of their nodes
 
 	settled bool // the DaemonSet's controller has seen its last change
 }
@@ -39,12 +37,7 @@ type daemonSet struct {
 			} `json:"spec"`
 		} `json:"template"`
 	} `json:"spec"`
-	Status struct {
-		ObservedGeneration int64 `json:"observedGeneration"`
-		Desired            int   `json:"desiredNumberScheduled"`
-		Updated            int   `json:"updatedNumberScheduled"`
-		Ready              int   `json:"numberReady"`
-	} `json:"status"`
+	Status chart.Rollout `json:"status"`
 }
 
 // Look reads how cloudflared stands. While it is not there, cluster.NotFound
@@ -54,7 +47,7 @@ func Look(ctx context.Context, r cluster.Reader) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	s := State{Desired: d.Status.Desired, Updated: d.Status.Updated, Ready: d.Status.Ready, settled: d.Status.ObservedGeneration == d.Metadata.Generation}
+	s := State{Rollout: d.Status, settled: d.Status.ObservedGeneration == d.Metadata.Generation}
 	for _, c := range d.Spec.Template.Spec.Containers {
 		s.Image = c.Image
 	}
@@ -87,17 +80,11 @@ func lastError(ctx context.Context, r cluster.Reader, p chart.Pod) string {
 
 // String tells the state in one line, for somebody who waits.
 func (s State) String() string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "%d of %d pods connected", s.Ready, s.Desired)
+	out := fmt.Sprintf("%d of %d pods connected", s.Ready, s.Desired)
 	if !s.settled || s.Updated != s.Desired {
-		fmt.Fprintf(&out, ", %d of them as they are to be now", s.Updated)
+		out += fmt.Sprintf(", %d of them as they are to be now", s.Updated)
 	}
-	for _, p := range s.Pods {
-		if !p.Ready {
-			fmt.Fprintf(&out, "; %s: %s", cmp.Or(p.Node, "unscheduled"), p.Reason)
-		}
-	}
-	return out.String()
+	return out + chart.Unready(s.Pods)
 }
 
 // running is the step that waits until each node is connected.
@@ -121,7 +108,7 @@ func (s running) Check(ctx context.Context, r cluster.Reader) ([]converge.Change
 
 func (s running) holds(state State) bool {
 	nodes := len(s.config.Cluster.Nodes)
-	return state.settled && state.Desired == nodes && state.Updated == nodes && state.Ready == nodes
+	return state.settled && state.On(nodes)
 }
 
 // Apply changes nothing itself: it waits.

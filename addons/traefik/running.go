@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k3sedge/k3sedge/addons/chart"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -78,7 +79,7 @@ func (s running) open(state State) ([]converge.Change, error) {
 		return []converge.Change{{ID: idRelease, Have: state.Release.String() + " without our values", Want: "deployed with our values"}}, nil
 	case len(missing)+len(extra) > 0:
 		return []converge.Change{{ID: "arguments", Have: "without " + strings.Join(missing, " ") + " with " + strings.Join(extra, " "), Want: "our entrypoints"}}, nil
-	case !state.settled || state.Desired != nodes || state.Updated != nodes || state.Ready != nodes:
+	case !state.settled || !state.On(nodes):
 		return []converge.Change{{ID: idPods, Have: state.String(), Want: fmt.Sprintf("%d of %d pods ready", nodes, nodes)}}, nil
 	}
 	return nil, nil
@@ -94,30 +95,18 @@ const (
 // comes back after that has a cause which only the user can mend.
 type mender struct {
 	api       cluster.API
-	cleared   bool              // failed releases were deleted
+	clearing  chart.Clearing
 	restarted map[string]string // the UID of the pod that was deleted on a node
 }
 
 func (m *mender) mend(ctx context.Context, state State, open []converge.Change) error {
 	switch open[0].ID {
 	case idRelease:
-		return m.clear(ctx, state)
+		return m.clearing.Clear(ctx, m.api, ref(), state.open)
 	case idPods:
 		return m.restart(ctx, state)
 	}
 	return nil
-}
-
-// clear forgets failed releases, so that an upgrade is tried again.
-func (m *mender) clear(ctx context.Context, state State) error {
-	if state.Release.Status != "failed" {
-		return nil
-	}
-	if m.cleared {
-		return fmt.Errorf("%s, again after the failed one was cleared away", state.Release)
-	}
-	m.cleared = true
-	return ref().Clear(ctx, m.api, state.open)
 }
 
 // restart replaces pods that wait longer after each crash, although the cause

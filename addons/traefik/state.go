@@ -20,8 +20,8 @@ type State struct {
 	Image   string
 	Version string // of Traefik, from the image's tag, such as 3.6.13
 	// Desired pods are one for each node. Updated have the present template.
-	Desired, Updated, Ready int
-	Pods                    []chart.Pod // in the order of their nodes
+	chart.Rollout
+	Pods []chart.Pod // in the order of their nodes
 
 	settled bool // the DaemonSet's controller has seen its last change
 	args    []string
@@ -35,13 +35,8 @@ func Look(ctx context.Context, r cluster.Reader) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	s := State{Chart: c, Failed: h.Status.Failed()}
-	if s.Failed == "" {
-		if s.Failed, err = ref().JobFailure(ctx, r); err != nil {
-			return State{}, err
-		}
-	}
-	if s.open, err = ref().Releases(ctx, r); err != nil {
+	s := State{Chart: c}
+	if s.Failed, s.open, err = ref().Standing(ctx, r, h.Status); err != nil {
 		return State{}, err
 	}
 	if len(s.open) > 0 {
@@ -66,7 +61,7 @@ func (s *State) lookAtDaemonSet(ctx context.Context, r cluster.Reader) error {
 	}
 	s.Image, s.args = d.container()
 	s.Version = versionOf(s.Image)
-	s.Desired, s.Updated, s.Ready = d.Status.Desired, d.Status.Updated, d.Status.Ready
+	s.Rollout = d.Status
 	s.settled = d.Status.ObservedGeneration == d.Metadata.Generation
 	return nil
 }
@@ -83,15 +78,9 @@ func (s State) String() string {
 	if s.Failed != "" || s.Release.Status != "deployed" {
 		return cmp.Or(s.Failed, s.Release.String())
 	}
-	var out strings.Builder
-	fmt.Fprintf(&out, "%d of %d pods ready", s.Ready, s.Desired)
+	out := fmt.Sprintf("%d of %d pods ready", s.Ready, s.Desired)
 	if !s.settled || s.Updated != s.Desired {
-		fmt.Fprintf(&out, ", %d of them as Helm wants them now", s.Updated)
+		out += fmt.Sprintf(", %d of them as Helm wants them now", s.Updated)
 	}
-	for _, p := range s.Pods {
-		if !p.Ready {
-			fmt.Fprintf(&out, "; %s: %s", cmp.Or(p.Node, "unscheduled"), p.Reason)
-		}
-	}
-	return out.String()
+	return out + chart.Unready(s.Pods)
 }

@@ -61,12 +61,7 @@ type daemonSet struct {
 			} `json:"spec"`
 		} `json:"template"`
 	} `json:"spec"`
-	Status struct {
-		ObservedGeneration int64 `json:"observedGeneration"`
-		Desired            int   `json:"desiredNumberScheduled"`
-		Updated            int   `json:"updatedNumberScheduled"`
-		Ready              int   `json:"numberReady"`
-	} `json:"status"`
+	Status chart.Rollout `json:"status"`
 }
 
 // refused gives the API server's reason to refuse the DaemonSet, if it has one
