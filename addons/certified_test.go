@@ -9,6 +9,7 @@ import (
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 )
 
@@ -55,7 +56,7 @@ func TestCertificatesAreAwaited(t *testing.T) {
 		}
 	}
 	// A plan names both, and a cluster without certificates has no such step.
-	k, l := certKube(t), &log{}
+	k, l := certKube(t), &eventlog.Log{}
 	result, err := converge.Run(t.Context(), nil, l, PlanStages(certConfig(testService()), k.API())...)
 	if err != nil || result.Differs != 2 || !strings.Contains(l.String(), "issued by letsencrypt-staging") || len(k.Writes()) > 0 {
 		t.Errorf("%+v, %v\n%s", result, err, l)

@@ -15,6 +15,7 @@ import (
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 )
 
@@ -126,7 +127,7 @@ func TestANamespaceThatDoesNotGo(t *testing.T) {
 			t.Errorf("nothing is said while it waits:\n%s", text)
 		}
 		// It is not forgotten: the next run waits for it again.
-		l := &log{}
+		l := &eventlog.Log{}
 		result, err := converge.Run(t.Context(), nil, l, PlanStages(testConfig(), k.API())...)
 		if err != nil || result.Differs != 1 || !strings.Contains(l.String(), "git/Namespace/edge-git being deleted absent") {
 			t.Errorf("%+v, %v\n%s", result, err, l)
@@ -208,7 +209,7 @@ func TestTwoAtTheSameTime(t *testing.T) {
 		wg.Go(func() {
 			c := testConfig(named("git"), named("wiki"), named("photos"))
 			c.Only = name
-			if _, err := converge.Run(t.Context(), nil, &log{}, Stages(c, k.API())...); err != nil {
+			if _, err := converge.Run(t.Context(), nil, &eventlog.Log{}, Stages(c, k.API())...); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -270,11 +271,11 @@ func TestALookDoesNotGrow(t *testing.T) {
 
 func BenchmarkNothingToDo(b *testing.B) {
 	k, c := fakekube.New(fakekube.Traefik()...), many(500)
-	if _, err := converge.Run(b.Context(), nil, &log{}, Stages(c, k.API())...); err != nil {
+	if _, err := converge.Run(b.Context(), nil, &eventlog.Log{}, Stages(c, k.API())...); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if result, err := converge.Run(b.Context(), nil, &log{}, Stages(c, k.API())...); err != nil || result.Holds != 3 {
+		if result, err := converge.Run(b.Context(), nil, &eventlog.Log{}, Stages(c, k.API())...); err != nil || result.Holds != 3 {
 			b.Fatalf("%+v, %v", result, err)
 		}
 	}

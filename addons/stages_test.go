@@ -6,29 +6,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 )
-
-// log keeps the events of a run, in words.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Report(e converge.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintln(&l.text, e.Kind, e.Step, e.Message, e.Changes, e.Err)
-}
-
-func (l *log) String() string { return l.text.String() }
 
 func newKube(t *testing.T) *fakekube.Kube {
 	t.Helper()
@@ -47,7 +33,7 @@ func testConfig(services ...inventory.Service) Config {
 // run applies, and returns what happened beside the result.
 func run(t *testing.T, c Config, k *fakekube.Kube) (converge.Result, string, error) {
 	t.Helper()
-	l := &log{}
+	l := &eventlog.Log{}
 	result, err := converge.Run(t.Context(), nil, l, Stages(c, k.API())...)
 	return result, l.String(), err
 }
@@ -311,7 +297,7 @@ func TestNamespaceThatIsStillGoingIsAwaited(t *testing.T) {
 func TestPlanWritesNothing(t *testing.T) {
 	t.Parallel()
 	k := newKube(t)
-	l := &log{}
+	l := &eventlog.Log{}
 	result, err := converge.Run(t.Context(), nil, l, PlanStages(testConfig(testService()), k.API())...)
 	if err != nil || result != (converge.Result{Differs: 1, Holds: 2}) || len(k.Writes()) > 0 {
 		t.Errorf("%+v, %v, wrote %v\n%s", result, err, k.Writes(), l)

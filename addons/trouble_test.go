@@ -10,6 +10,7 @@ import (
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 )
 
@@ -91,7 +92,7 @@ func TestTheLookFails(t *testing.T) {
 			if result.Failed != 1 || cluster.Away(err) != tc.away || len(k.Writes()) > 0 {
 				t.Errorf("%s: %+v, %v, wrote %v", name, result, err, k.Writes())
 			}
-			result, err = converge.Run(t.Context(), nil, &log{}, PlanStages(testConfig(testService()), k.API())...)
+			result, err = converge.Run(t.Context(), nil, &eventlog.Log{}, PlanStages(testConfig(testService()), k.API())...)
 			if err != nil || result.Unknown != 3 {
 				t.Errorf("%s: planned: %+v, %v", name, result, err)
 			}

@@ -54,7 +54,7 @@ func IssuerName(c inventory.Certificates) string {
 func home(c inventory.Certificates) []object.Object {
 	return []object.Object{
 		object.Namespace{Meta: object.Meta{Name: namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}},
-		object.NetworkPolicy{Meta: object.Meta{Name: "closed", Namespace: namespace}, Spec: object.NetworkPolicySpec{
+		object.NetworkPolicy{Meta: object.Meta{Name: object.ClosedName, Namespace: namespace}, Spec: object.NetworkPolicySpec{
 			PodSelector: map[string]string{}, PolicyTypes: []string{"Ingress", "Egress"},
 			Ingress: []object.PortRule{{Ports: []object.PolicyPort{{Port: 10250, Protocol: "TCP"}}}},
 			Egress:  []object.PortRule{{Ports: ports(c)}},

@@ -8,27 +8,25 @@ import (
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
-// Finding is something at Cloudflare that does not go with the edge. It is
+// finding is something at Cloudflare that does not go with the edge. It is
 // told and never changed: zones serve others, too.
-type Finding struct{ Text, Hint string }
-
-// Findings looks at the zones' settings that would break the services.
-func (r *Run) Findings(ctx context.Context) ([]Finding, error) { return findings(ctx, r.view) }
+type finding struct{ text, hint string }
 
 // checkSettings tells the findings. None of them is a difference: the settings are the user's.
 func checkSettings(ctx context.Context, v *view) ([]converge.Change, error) {
 	found, err := findings(ctx, v)
 	for _, f := range found {
-		v.cfg.warn(f.Text, f.Hint)
+		v.cfg.warn(f.text, f.hint)
 	}
 	return nil, err
 }
 
-func findings(ctx context.Context, v *view) ([]Finding, error) {
+// findings are the zones' settings that would break the services.
+func findings(ctx context.Context, v *view) ([]finding, error) {
 	if v.cfg.off() || !v.cfg.forwarded() {
 		return nil, nil // only then Cloudflare speaks to our Traefik by itself
 	}
-	var out []Finding
+	var out []finding
 	for _, name := range v.cfg.flare().Zones {
 		z, err := v.zone(ctx, name)
 		if err != nil {
@@ -36,7 +34,7 @@ func findings(ctx context.Context, v *view) ([]Finding, error) {
 		}
 		mode, err := setting(ctx, v.api, z, "ssl")
 		if lacks(err) {
-			out = append(out, Finding{"whether Cloudflare speaks TLS to the nodes for " + name + " could not be looked at",
+			out = append(out, finding{"whether Cloudflare speaks TLS to the nodes for " + name + " could not be looked at",
 				"add Zone Zone Settings:Read on " + name + " to the token, or see that SSL/TLS encryption is Full (strict)"})
 			continue
 		}
@@ -50,15 +48,15 @@ func findings(ctx context.Context, v *view) ([]Finding, error) {
 	return out, nil
 }
 
-func judgeSSL(zone, mode string) *Finding {
+func judgeSSL(zone, mode string) *finding {
 	where := "https://dash.cloudflare.com, " + zone + ", SSL/TLS: choose Full (strict)"
 	switch mode {
 	case "strict":
 		return nil
 	case "full":
-		return &Finding{strconv.Quote(mode) + " encryption of " + zone + " takes any certificate for the nodes'", where}
+		return &finding{strconv.Quote(mode) + " encryption of " + zone + " takes any certificate for the nodes'", where}
 	}
-	return &Finding{strconv.Quote(mode) + " encryption of " + zone + " speaks plain HTTP to the nodes, which send every request back to HTTPS: browsers go round in a circle", where}
+	return &finding{strconv.Quote(mode) + " encryption of " + zone + " speaks plain HTTP to the nodes, which send every request back to HTTPS: browsers go round in a circle", where}
 }
 
 // lacks reports that the token may not do it.

@@ -62,8 +62,8 @@ func TestFindings(t *testing.T) {
 		if err := w.SetZone(testZone, "active", map[string]string{"ssl": mode}); err != nil {
 			t.Fatal(err)
 		}
-		found, err := Observe(c, w.client(t)).Findings(t.Context())
-		if err != nil || (want == "") != (len(found) == 0) || len(found) > 0 && !strings.Contains(found[0].Text, want) {
+		found, err := findings(t.Context(), newView(c, w.client(t)))
+		if err != nil || (want == "") != (len(found) == 0) || len(found) > 0 && !strings.Contains(found[0].text, want) {
 			t.Errorf("%s: %v, %v", mode, found, err)
 		}
 		var warned []string
@@ -72,14 +72,14 @@ func TestFindings(t *testing.T) {
 			t.Errorf("%s: %+v, warned %q", mode, got, warned)
 		}
 	}
-	if found, err := Observe(config(), w.client(t)).Findings(t.Context()); len(found) > 0 || err != nil {
+	if found, err := findings(t.Context(), newView(config(), w.client(t))); len(found) > 0 || err != nil {
 		t.Errorf("with a tunnel: %v, %v", found, err)
 	}
 	w.token = "lab-token-with-few-rights-00000000000000b"
 	if err := w.SetToken(fakecloudflare.Token{Value: w.token, Grants: fakecloudflare.Grants(testZone, fakecloudflare.ZoneRead, fakecloudflare.DNSEdit)}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := Observe(c, w.client(t)).Findings(t.Context()); err != nil || len(found) != 1 || !strings.Contains(found[0].Hint, "Zone Settings:Read") {
+	if found, err := findings(t.Context(), newView(c, w.client(t))); err != nil || len(found) != 1 || !strings.Contains(found[0].hint, "Zone Settings:Read") {
 		t.Errorf("%v, %v", found, err)
 	}
 	if len(w.writes()) > 0 {

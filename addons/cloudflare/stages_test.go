@@ -7,6 +7,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare/ingress"
 )
@@ -46,7 +47,7 @@ func TestASecondRunOnlyReads(t *testing.T) {
 func TestAPlanWritesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakecloudflare.Options{})
-	l := &log{}
+	l := &eventlog.Log{}
 	got, err := converge.Run(t.Context(), nil, l, stages(Observe(config(public("git"), lan("nas")), w.client(t)))...)
 	if err != nil || got.Differs != 3 || got.Unknown+got.Pending > 0 || len(w.writes()) > 0 {
 		t.Errorf("%+v, %v\n%s", got, err, l)

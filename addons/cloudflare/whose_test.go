@@ -10,6 +10,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare/ingress"
 )
@@ -75,7 +76,7 @@ func TestNoRuleIsWrittenIntoAnotherOnesTunnel(t *testing.T) {
 	w := newWorld(t, fakecloudflare.Options{})
 	w.made(t, "cloudflare", ingress.Rule{Hostname: "blog.lab.test", Service: "http://10.0.0.9:80"})
 	run := Bind(config(public("git")), w.client(t))
-	if _, err := converge.Run(t.Context(), nil, &log{}, slices.Concat(run.Withdraw(), run.Publish())...); !errors.Is(err, errStranger) || len(w.writes()) > 0 {
+	if _, err := converge.Run(t.Context(), nil, &eventlog.Log{}, slices.Concat(run.Withdraw(), run.Publish())...); !errors.Is(err, errStranger) || len(w.writes()) > 0 {
 		t.Errorf("%v, wrote %v", err, w.writes())
 	}
 	if _, err := run.Differences(t.Context()); !errors.Is(err, errStranger) {
@@ -118,7 +119,7 @@ func TestManyRecordsAreReadInPages(t *testing.T) {
 	for i := range many {
 		w.addRecord(t, fakecloudflare.Record{Name: "old-" + strconv.Itoa(i) + ".lab.test", Type: "A", Content: "10.0.0.11", Comment: recordMark(clusterID, "old")})
 	}
-	l := &log{}
+	l := &eventlog.Log{}
 	run := Observe(config(), w.client(t))
 	if _, err := converge.Run(t.Context(), nil, l, run.Withdraw()...); err != nil || strings.Count(l.String(), "A 10.0.0.11 (DNS only) absent") != many {
 		t.Errorf("%v, %d records", err, strings.Count(l.String(), "A 10.0.0.11 (DNS only) absent"))

@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare/ingress"
 )
@@ -53,26 +53,12 @@ func (w *world) client(t *testing.T) *Client {
 	})
 }
 
-// log keeps the events of a run, in words.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Report(e converge.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintln(&l.text, e.Kind, e.Step, e.Message, e.Changes, e.Err)
-}
-
-func (l *log) String() string { return l.text.String() }
-
 func stages(r *Run) []converge.Stage { return slices.Concat(r.Tunnel(), r.Withdraw(), r.Publish()) }
 
 // run does all that a run does at Cloudflare.
 func (w *world) run(t *testing.T, c Config) (converge.Result, string, error) {
 	t.Helper()
-	l := &log{}
+	l := &eventlog.Log{}
 	result, err := converge.Run(t.Context(), nil, l, stages(Bind(c, w.client(t)))...)
 	if strings.Contains(l.String(), w.token) || err != nil && strings.Contains(err.Error(), w.token) {
 		t.Error("the token has been told")

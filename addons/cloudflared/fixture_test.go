@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/addons/chart"
@@ -16,6 +15,7 @@ import (
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 	"github.com/k3sedge/k3sedge/testinfra/goldenfile"
 )
@@ -114,23 +114,9 @@ func (s *site) pod(t *testing.T, node string, status doc, log string) {
 	s.files[chart.Pod{Name: "cloudflared-" + node}.Path(Namespace)+"/log"] = log
 }
 
-// log keeps the events of a run, in words.
-type log struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *log) Report(e converge.Event) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintln(&l.text, e.Kind, e.Step, e.Message, e.Changes, e.Err)
-}
-
-func (l *log) String() string { return l.text.String() }
-
 func (s *site) run(t *testing.T, c Config) (converge.Result, string, error) {
 	t.Helper()
-	l := &log{}
+	l := &eventlog.Log{}
 	result, err := converge.Run(t.Context(), nil, l, Stages(c, s)...)
 	if strings.Contains(l.String(), canary) {
 		t.Error("the token has been told")

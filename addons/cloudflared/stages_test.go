@@ -13,6 +13,7 @@ import (
 	"github.com/k3sedge/k3sedge/addons/object"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 )
 
@@ -43,7 +44,7 @@ func TestASecondRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	c := testConfig(inventory.TunnelRemote, canary)
-	l := &log{}
+	l := &eventlog.Log{}
 	if got, err := converge.Run(t.Context(), nil, l, PlanStages(c, s)...); err != nil || got.Differs != 2 || len(s.kube.Writes()) > 0 {
 		t.Errorf("plan: %+v, %v\n%s", got, err, l)
 	}
@@ -134,7 +135,7 @@ func TestWithoutATunnelAPlanSaysSo(t *testing.T) {
 	s := newSite(t)
 	c := testConfig(inventory.TunnelRemote, canary)
 	c.Connector = func(context.Context) (cloudflare.Connector, error) { return cloudflare.Connector{}, nil }
-	l := &log{}
+	l := &eventlog.Log{}
 	if got, err := converge.Run(t.Context(), nil, l, PlanStages(c, s)...); err != nil || got.Differs != 2 || !strings.Contains(l.String(), "once the tunnel is made") {
 		t.Errorf("%+v, %v\n%s", got, err, l)
 	}
@@ -193,7 +194,7 @@ func TestTheClusterIsAway(t *testing.T) {
 	if _, err := HeldTunnel(t.Context(), s); err == nil {
 		t.Error("no error")
 	}
-	if got, err := converge.Run(t.Context(), nil, &log{}, PlanStages(testConfig(inventory.TunnelRemote, canary), s)...); err != nil || got.Unknown != 2 {
+	if got, err := converge.Run(t.Context(), nil, &eventlog.Log{}, PlanStages(testConfig(inventory.TunnelRemote, canary), s)...); err != nil || got.Unknown != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

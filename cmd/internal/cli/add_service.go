@@ -129,7 +129,7 @@ func (st *site) printDiff(ctx context.Context, config addons.Config) error {
 	if err != nil {
 		return refused(couldNotLook{err})
 	}
-	changes, err := st.namesOf(config).Differences(ctx)
+	changes, err := cloudflare.Observe(st.flareConfig(config), st.flareClient()).Differences(ctx)
 	if err != nil {
 		return refused(couldNotLook{err})
 	}
@@ -145,11 +145,6 @@ func (st *site) printDiff(ctx context.Context, config addons.Config) error {
 	return nil
 }
 
-// namesOf looks at what a service needs at Cloudflare, without any hand to change it.
-func (st *site) namesOf(config addons.Config) *cloudflare.Run {
-	return cloudflare.Observe(st.flareConfig(config), st.flareClient())
-}
-
 // addService is the whole way of a service: asked, held against the cluster,
 // kept, applied, and seen to answer.
 func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceOptions, config addons.Config) error {
@@ -159,12 +154,13 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 		return err
 	}
 	defer report.close()
+	names := st.namesFor(config) // what the checks have read serves the change
 	checks := converge.Stage{Name: "checks"}
 	for _, look := range []lookStep{
 		{"service/servers", func(ctx context.Context) error { return st.askServers(ctx, service, o.force) }},
 		{"service/rules", func(ctx context.Context) error { return addons.Rules(ctx, config, st.kube()) }},
 		{"service/names", func(ctx context.Context) error {
-			_, err := st.namesOf(config).Differences(ctx)
+			_, err := names.Differences(ctx)
 			return err
 		}},
 	} {
@@ -176,7 +172,7 @@ func (st *site) addService(ctx context.Context, stop <-chan struct{}, o serviceO
 	if _, err := inventory.SaveService(inventory.ServicesDir(o.file), service, o.replace); err != nil {
 		return err
 	}
-	stages := append(st.someService(config), st.answers(awaited{service, o.was, o.force}))
+	stages := append(st.someService(config, names), st.answers(awaited{service, o.was, o.force}))
 	if _, err := converge.Run(ctx, stop, report, stages...); err != nil {
 		return halted{err, report.standing(), "k3sedge up"}
 	}

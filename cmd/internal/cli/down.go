@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/k3sedge/k3sedge/addons/cloudflare"
 	"github.com/k3sedge/k3sedge/provision"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
@@ -90,7 +89,7 @@ func (st *site) forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := cloudflare.Bind(st.flareConfig(services), st.flareClient())
+	run := st.namesFor(services)
 	report, err := openReport(st.streams, "text", "")
 	if err != nil {
 		return err

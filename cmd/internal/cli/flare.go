@@ -55,7 +55,7 @@ func (st *site) edgeStages() ([]converge.Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, run := st.kube(), cloudflare.Bind(st.flareConfig(services), st.flareClient())
+	api, run := st.kube(), st.namesFor(services)
 	stages := append(certmanager.Stages(certs, api), run.Tunnel()...)
 	stages = append(stages, cloudflared.Stages(st.tunnelConfig(run), api)...)
 	return append(stages, st.serviceStages(services, run)...), nil
@@ -78,10 +78,14 @@ func (st *site) serviceStages(services addons.Config, run *cloudflare.Run) []con
 	return slices.Concat(run.Withdraw(), addons.Stages(services, st.kube()), run.Publish())
 }
 
+// namesFor is the work at Cloudflare for the services of a run.
+func (st *site) namesFor(services addons.Config) *cloudflare.Run {
+	return cloudflare.Bind(st.flareConfig(services), st.flareClient())
+}
+
 // someService are the stages for one service. With local management the
 // tunnel's rules are in the cluster, with cloudflared.
-func (st *site) someService(services addons.Config) []converge.Stage {
-	run := cloudflare.Bind(st.flareConfig(services), st.flareClient())
+func (st *site) someService(services addons.Config, run *cloudflare.Run) []converge.Stage {
 	stages := st.serviceStages(services, run)
 	if tunnel := st.project.Cluster.Edge.Tunnel; tunnel != nil && tunnel.Management == inventory.TunnelLocal {
 		stages = append(cloudflared.Stages(st.tunnelConfig(run), st.kube()), stages...)

@@ -58,7 +58,7 @@ func runRemoveService(ctx context.Context, s Streams, file, output, name string)
 	if err != nil {
 		return err
 	}
-	result, err := converge.Run(ctx, stop, report, st.someService(config)...)
+	result, err := converge.Run(ctx, stop, report, st.someService(config, st.namesFor(config))...)
 	report.close()
 	switch {
 	case err != nil:
