@@ -89,6 +89,25 @@ func (c *CA) Issue(names ...string) (certificate, key []byte, err error) {
 	return append(certificate, c.PEM()...), key, err
 }
 
+// Client makes a key and a certificate for somebody who logs in by it, good
+// for a year.
+func (c *CA) Client(name string, organizations ...string) (certificate, key []byte, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make key for %s: %w", name, err)
+	}
+	t := &x509.Certificate{
+		Subject:  pkix.Name{CommonName: name, Organization: organizations},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := sign(t, c.cert, c.key, signing{public: private.Public(), validity: year})
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign certificate for %s: %w", name, err)
+	}
+	key, err = encodeKey(private)
+	return encode("CERTIFICATE", der), key, err
+}
+
 // Pair is Issue for a server of Go.
 func (c *CA) Pair(names ...string) (tls.Certificate, error) {
 	certificate, key, err := c.Issue(names...)

@@ -88,3 +88,24 @@ func TestParseRefusesWhatIsNoAuthority(t *testing.T) {
 		t.Error("nonsense passes for an authority")
 	}
 }
+
+func TestAClientMayLogInAndServeNobody(t *testing.T) {
+	t.Parallel()
+	c, err := New("lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, key, err := c.Client("system:admin", "system:masters")
+	if err != nil || len(key) == 0 {
+		t.Fatal(err)
+	}
+	cert := leaf(t, text)
+	if cert.Subject.CommonName != "system:admin" || len(cert.Subject.Organization) != 1 || cert.Subject.Organization[0] != "system:masters" {
+		t.Errorf("subject %v", cert.Subject)
+	}
+	for usage, want := range map[x509.ExtKeyUsage]bool{x509.ExtKeyUsageClientAuth: true, x509.ExtKeyUsageServerAuth: false} {
+		if _, err := cert.Verify(x509.VerifyOptions{Roots: c.Pool(), KeyUsages: []x509.ExtKeyUsage{usage}}); (err == nil) != want {
+			t.Errorf("usage %d: %v", usage, err)
+		}
+	}
+}

@@ -24,4 +24,7 @@
 //
 // [Kube.API] is the API without a network; [Kube.Serve] has it on a real
 // connection, with certificates and a kubeconfig.
+//
+// It may import k3s/kubeapi, provision/converge, provision/machine, testinfra/ca and
+// testinfra/fault.
 package fakekube

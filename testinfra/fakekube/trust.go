@@ -1,18 +1,13 @@
 package fakekube
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"time"
+
+	"github.com/k3sedge/k3sedge/testinfra/ca"
 )
 
 // trust is the certificates of one cluster.
@@ -22,63 +17,22 @@ type trust struct {
 	kubeconfig []byte
 }
 
-// issuer is a CA.
-type issuer struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
 func newTrust() (trust, error) {
-	ca := &issuer{}
-	caPEM, _, err := ca.issue(&x509.Certificate{Subject: pkix.Name{CommonName: fmt.Sprintf("k3s-server-ca@%d", time.Now().UnixNano())},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	authority, err := ca.New(fmt.Sprintf("k3s-server-ca@%d", time.Now().UnixNano()))
 	if err != nil {
 		return trust{}, err
 	}
-	serverPEM, serverKey, err := ca.issue(&x509.Certificate{Subject: pkix.Name{CommonName: "k3s"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames: []string{"kubernetes", "localhost"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	client, key, err := authority.Client("system:admin", "system:masters")
 	if err != nil {
 		return trust{}, err
 	}
-	clientPEM, clientKey, err := ca.issue(&x509.Certificate{Subject: pkix.Name{CommonName: "system:admin", Organization: []string{"system:masters"}},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	if err != nil {
-		return trust{}, err
-	}
-	out := trust{roots: x509.NewCertPool(), kubeconfig: kubeconfig(caPEM, clientPEM, clientKey)}
-	out.roots.AddCert(ca.cert)
-	out.server, err = tls.X509KeyPair(serverPEM, serverKey)
+	out := trust{roots: authority.Pool(), kubeconfig: kubeconfig(authority.PEM(), client, key)}
+	out.server, err = authority.Pair("127.0.0.1", "kubernetes", "localhost")
 	return out, err
 }
 
-// issue signs a certificate; the first one signs itself and all others.
-func (ca *issuer) issue(template *x509.Certificate) (certPEM, keyPEM []byte, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, err
-	}
-	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	parent, signer := ca.cert, ca.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		return nil, nil, err
-	}
-	if ca.cert == nil {
-		ca.key = key
-		if ca.cert, err = x509.ParseCertificate(der); err != nil {
-			return nil, nil, err
-		}
-	}
-	secret, err := x509.MarshalECPrivateKey(key)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret}), err
-}
-
 // kubeconfig is the file in the form in which K3s writes it.
-func kubeconfig(ca, cert, key []byte) []byte {
+func kubeconfig(authority, cert, key []byte) []byte {
 	text := base64.StdEncoding.EncodeToString
 	return fmt.Appendf(nil, `apiVersion: v1
 clusters:
@@ -99,5 +53,5 @@ users:
   user:
     client-certificate-data: %s
     client-key-data: %s
-`, text(ca), text(cert), text(key))
+`, text(authority), text(cert), text(key))
 }

@@ -19,5 +19,5 @@
 //     exists only when [Options].LabToken is set and wants it in X-Lab-Token.
 //
 // Start is the constructor for unit tests; New and Serve are for the lab. The
-// package imports nothing of ours.
+// package may import testinfra/fault.
 package fakepve
