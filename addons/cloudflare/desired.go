@@ -28,7 +28,7 @@ func Records(c inventory.Cluster, services []inventory.Service, tunnel string) [
 		if strings.HasPrefix(s.Host, "*.") || c.Edge == nil || c.Edge.Cloudflare == nil {
 			continue
 		}
-		r := Record{Name: s.Host, TTL: 1, Comment: recordMark(c.ID, s.Name)}
+		r := Record{Name: s.Host, TTL: 1, Comment: recordMark(c.ID, s.Name), zone: c.Edge.Cloudflare.Zone(s.Host)}
 		switch {
 		case tunnelled(c, s):
 			r.Type, r.Content, r.Proxied = "CNAME", tunnel, true

@@ -73,7 +73,7 @@ func (s scope) differ(want, there []Record) ([]edit, error) {
 	movable := func(r Record) bool { return s.mine(r) || s.adopt && addressing(r) && len(open) > 0 }
 	var out []edit
 	for _, w := range open {
-		out = append(out, edit{p.take(func(r Record) bool { return r.Type == w.Type && movable(r) }), &w})
+		out = append(out, edit{p.take(func(r Record) bool { return r.zone == w.zone && r.Type == w.Type && movable(r) }), &w})
 	}
 	for have := p.take(movable); have != nil; have = p.take(movable) {
 		out = append(out, edit{Have: have})

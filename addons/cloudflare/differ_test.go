@@ -31,7 +31,7 @@ func TestDiffer(t *testing.T) {
 		"another service":             {false, alias, []Record{moved}, "record git.lab.test: CNAME " + target(tunnelUUID) + " (proxied), for another service -> CNAME " + target(tunnelUUID) + " (proxied)"},
 		"from the internet to LAN":    {false, nodes, alias, "record git.lab.test: CNAME " + target(tunnelUUID) + " (proxied) -> absent\nrecord git.lab.test: absent -> A 10.0.0.11 (DNS only)\nrecord git.lab.test: absent -> A 10.0.0.12 (DNS only)"},
 		"a node less":                 {false, nodes[:1], nodes, "record git.lab.test: A 10.0.0.12 (DNS only) -> absent"},
-		"a node with another address": {false, nodes, []Record{nodes[0], {Name: nodes[0].Name, Type: "A", Content: "10.0.0.99", Comment: nodes[0].Comment}}, "record git.lab.test: A 10.0.0.99 (DNS only) -> A 10.0.0.12 (DNS only)"},
+		"a node with another address": {false, nodes, []Record{nodes[0], {Name: nodes[0].Name, Type: "A", Content: "10.0.0.99", Comment: nodes[0].Comment, zone: testZone}}, "record git.lab.test: A 10.0.0.99 (DNS only) -> A 10.0.0.12 (DNS only)"},
 		"made by hand, as wanted":     {false, alias, []Record{hand}, ""},
 		"made by hand, and adopted":   {true, alias, []Record{hand}, "record git.lab.test: CNAME " + target(tunnelUUID) + " (proxied), not k3sedge's -> CNAME " + target(tunnelUUID) + " (proxied)"},
 		"a foreign alias":             {false, alias, []Record{other}, foreigner},

@@ -18,6 +18,8 @@ type Record struct {
 	Proxied bool   `json:"proxied"` // orange: requests go through Cloudflare
 	TTL     int    `json:"ttl"`     // 1 is Cloudflare's choice
 	Comment string `json:"comment"`
+
+	zone string // the name of the one that it lies in, or is to lie in
 }
 
 // String is the record as people read it.
@@ -31,7 +33,7 @@ func (r Record) String() string {
 
 // same reports whether a record says what another one does, whoever made it.
 func (r Record) same(o Record) bool {
-	return r.Name == o.Name && r.Type == o.Type && r.Content == o.Content && r.Proxied == o.Proxied
+	return r.zone == o.zone && r.Name == o.Name && r.Type == o.Type && r.Content == o.Content && r.Proxied == o.Proxied
 }
 
 const perPage = 500
@@ -47,6 +49,9 @@ func listRecords(ctx context.Context, r Reader, z zone, filter url.Values) ([]Re
 			return nil, fmt.Errorf("list the records of %s: %w", z.Name, err)
 		}
 		if whole {
+			for i := range out {
+				out[i].zone = z.Name
+			}
 			return out, nil
 		}
 	}

@@ -140,6 +140,38 @@ func TestOnlyOneServiceIsTouched(t *testing.T) {
 	}
 }
 
+// The zone lab.test gets a zone of its own below it: what was made in the upper
+// one goes there, and comes where it is looked for now.
+func TestAZoneBelowAnother(t *testing.T) {
+	t.Parallel()
+	const below = "in.lab.test"
+	for name, after := range map[string]struct {
+		services []inventory.Service
+		want     string
+	}{
+		"published": {[]inventory.Service{public("git.in"), lan("nas.in")}, "git.in.lab.test CNAME " + below + ", nas.in.lab.test A " + below + ", nas.in.lab.test A " + below},
+		"withdrawn": {nil, ""},
+	} {
+		w := newWorld(t, fakecloudflare.Options{Zones: []fakecloudflare.Zone{{Name: testZone}, {Name: below}}})
+		c := config(public("git.in"), lan("nas.in"))
+		w.mustRun(t, c)
+		c.Services = after.services
+		c.Cluster.Edge.Cloudflare.Zones = []string{testZone, below}
+		w.mustRun(t, c)
+		var got []string
+		for _, r := range w.Records("") {
+			got = append(got, r.Name+" "+r.Type+" "+r.Zone)
+		}
+		slices.Sort(got)
+		if strings.Join(got, ", ") != after.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if again := w.mustRun(t, c); again.Changed > 0 {
+			t.Errorf("%s: not settled: %+v", name, again)
+		}
+	}
+}
+
 func TestModePortForwardMakesNoTunnel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakecloudflare.Options{})

@@ -49,7 +49,8 @@ func (v *view) publishing(ctx context.Context) ([]edit, error) {
 		if len(todo) > 0 {
 			var there []Record
 			if there, err = v.at(ctx, host); err == nil {
-				todo, err = v.scope().differ(want, there)
+				astray := slices.DeleteFunc(ours[host], func(r Record) bool { return r.zone == want[0].zone })
+				todo, err = v.scope().differ(want, append(there, astray...))
 			}
 		}
 		out, errs = append(out, todo...), append(errs, err)
@@ -137,7 +138,7 @@ func (h *hands) edit(ctx context.Context, plan func(context.Context) ([]edit, er
 }
 
 func (h *hands) write(ctx context.Context, e edit) error {
-	z, err := h.zone(ctx, h.cfg.flare().Zone(cmp.Or(e.Want, e.Have).Name))
+	z, err := h.zone(ctx, cmp.Or(e.Want, e.Have).zone)
 	switch {
 	case err != nil:
 		return err
