@@ -26,6 +26,12 @@ func foreign(what, have, want string) error {
 	return machine.WithHint(&ForeignError{what, have, want}, "take it away, choose another host, or let k3sedge have it with --adopt")
 }
 
+// inTheWay reports whether something of somebody else's is.
+func inTheWay(err error) bool {
+	var f *ForeignError
+	return errors.As(err, &f)
+}
+
 // scope says which of our things are worked on, and how far that goes.
 type scope struct {
 	cluster string // its ID
@@ -38,12 +44,13 @@ type sorted struct {
 	others []Rule          // not ours
 	stale  []Rule          // ours, and not wanted here
 	have   map[string]Rule // where a wanted one is to be, by host
+	// foreign tells of somebody else's where a wanted one is to be, by host.
+	foreign map[string]error
 }
 
-// sort tells the rules apart. One that stands in the way of ours is an error.
-func (s scope) sort(live, want []Rule) (sorted, error) {
-	out := sorted{have: map[string]Rule{}}
-	var errs []error
+// sort tells the rules apart.
+func (s scope) sort(live, want []Rule) sorted {
+	out := sorted{have: map[string]Rule{}, foreign: map[string]error{}}
 	for _, r := range live {
 		i := slices.IndexFunc(want, func(w Rule) bool { return w.Hostname == r.Hostname })
 		switch mine := r.owner(s.cluster) != ""; {
@@ -52,29 +59,31 @@ func (s scope) sort(live, want []Rule) (sorted, error) {
 		case i < 0 || !mine && r.Path != "":
 			out.others = append(out.others, r)
 		case !mine && !s.adopt:
-			errs = append(errs, foreign("the tunnel's rule for "+r.Hostname, r.String(), want[i].String()))
+			out.others = append(out.others, r)
+			out.foreign[r.Hostname] = foreign("the tunnel's rule for "+r.Hostname, r.String(), want[i].String())
 		default:
 			if before, twice := out.have[r.Hostname]; !twice || !before.as(want[i]) {
 				out.have[r.Hostname] = r
 			}
 		}
 	}
-	return out, errors.Join(errs...)
+	return out
 }
 
-// merge puts the wanted rules among those that are there. What is left of ours
-// and no longer wanted stays, for withdraw to take.
-func (s scope) merge(live, want []Rule) ([]Rule, []converge.Change, error) {
-	found, err := s.sort(live, want)
-	if err != nil {
-		return nil, nil, err
-	}
+// merge puts the wanted rules among those that are there, but for hosts that
+// somebody else has a rule for. What is left of ours and no longer wanted
+// stays, for withdraw to take.
+func (s scope) merge(live, want []Rule) ([]Rule, []converge.Change) {
+	found := s.sort(live, want)
 	ours := found.stale
 	var changes []converge.Change
 	for _, w := range want {
 		r, ok := found.have[w.Hostname]
-		if ok && r.as(w) {
+		taken := found.foreign[w.Hostname] != nil
+		if ok && (taken || r.as(w)) {
 			ours = append(ours, r)
+		}
+		if taken || ok && r.as(w) {
 			continue
 		}
 		ours = append(ours, w)
@@ -85,14 +94,14 @@ func (s scope) merge(live, want []Rule) ([]Rule, []converge.Change, error) {
 		changes = append(changes, change)
 	}
 	if len(ours) == 0 {
-		return live, nil, nil
+		return live, nil
 	}
 	slices.SortStableFunc(ours, func(a, b Rule) int { return cmp.Compare(a.Hostname, b.Hostname) })
 	out := place(found.others, ours)
 	if len(changes) == 0 && !slices.EqualFunc(out, live, sameRaw) {
 		changes = append(changes, converge.Change{ID: "rules", Have: "in an order in which others take their requests, or twice", Want: "each once, before those for many hosts"})
 	}
-	return out, changes, nil
+	return out, changes
 }
 
 // whose tells a rule that is there but not as wanted from one that is not ours.

@@ -110,7 +110,11 @@ func (r *Run) Publish() []converge.Stage {
 	if !r.view.cfg.off() && r.view.cfg.remote() {
 		steps = append(steps, step{"publish/rules", checkRules, writeRules})
 	}
-	return r.stage("publish", append(steps, step{"publish/records", checkRecords, writeRecords}))
+	check := checkRecords
+	if r.do != nil {
+		check = checkPublishable
+	}
+	return r.stage("publish", append(steps, step{"publish/records", check, writeRecords}))
 }
 
 func (r *Run) stage(name string, steps []step) []converge.Stage {

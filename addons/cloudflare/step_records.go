@@ -27,7 +27,8 @@ func (v *view) wanted(ctx context.Context) (map[string][]Record, error) {
 }
 
 // publishing are the edits that make hosts lead where they are to lead. Only
-// where ours are not all there, somebody else's are looked for.
+// where ours are not all there, somebody else's are looked for. Those come as
+// *ForeignError, beside the edits for the other hosts.
 func (v *view) publishing(ctx context.Context) ([]edit, error) {
 	wanted, err := v.wanted(ctx)
 	if err != nil {
@@ -37,11 +38,19 @@ func (v *view) publishing(ctx context.Context) ([]edit, error) {
 	if err != nil {
 		return nil, err
 	}
+	taken, err := v.taken(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ours := byName(all)
 	var out []edit
 	var errs []error
 	for _, host := range names(wanted) {
 		want := wanted[host]
+		if err := taken[host]; err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		if v.cfg.Only != "" && want[0].Comment != recordMark(v.cfg.Cluster.ID, v.cfg.Only) {
 			continue
 		}
@@ -109,6 +118,16 @@ func checkRecords(ctx context.Context, v *view) ([]converge.Change, error) {
 	return v.changes(todo), err
 }
 
+// checkPublishable has nothing against what is somebody else's as long as
+// there are other hosts to publish: it is told when these are.
+func checkPublishable(ctx context.Context, v *view) ([]converge.Change, error) {
+	changes, err := checkRecords(ctx, v)
+	if len(changes) > 0 && inTheWay(err) {
+		return changes, nil
+	}
+	return changes, err
+}
+
 func checkWithdrawn(ctx context.Context, v *view) ([]converge.Change, error) {
 	todo, err := v.withdrawing(ctx)
 	return v.changes(todo), err
@@ -125,7 +144,7 @@ func withdrawRecords(ctx context.Context, h *hands) error {
 func (h *hands) edit(ctx context.Context, plan func(context.Context) ([]edit, error)) error {
 	return settle(ctx, h.forgetRecords, func(ctx context.Context) error {
 		todo, err := plan(ctx)
-		if err != nil {
+		if err != nil && !inTheWay(err) {
 			return err
 		}
 		for _, e := range todo {
@@ -133,7 +152,7 @@ func (h *hands) edit(ctx context.Context, plan func(context.Context) ([]edit, er
 				return err
 			}
 		}
-		return nil
+		return err
 	})
 }
 

@@ -15,7 +15,19 @@ import (
 type plan func(*view, []Rule) ([]Rule, []converge.Change, error)
 
 func wantedRules(v *view, live []Rule) ([]Rule, []converge.Change, error) {
-	return v.scope().merge(live, Rules(v.cfg.Cluster, v.cfg.chosen()))
+	rules, changes := v.scope().merge(live, Rules(v.cfg.Cluster, v.cfg.chosen()))
+	return rules, changes, nil
+}
+
+// taken tells, by host, of rules of somebody else's for the hosts that are
+// published. They are the matter of the step for records, which says all that
+// is in the way, and makes no record that would lead to them.
+func (v *view) taken(ctx context.Context) (map[string]error, error) {
+	if !v.cfg.remote() {
+		return nil, nil
+	}
+	set, err := v.theRules(ctx)
+	return v.scope().sort(set.rules, Rules(v.cfg.Cluster, v.cfg.chosen())).foreign, err
 }
 
 func staleRules(v *view, live []Rule) ([]Rule, []converge.Change, error) {

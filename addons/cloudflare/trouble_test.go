@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare/ingress"
 )
@@ -154,6 +156,44 @@ func TestAForeignRecord(t *testing.T) {
 			t.Errorf("%s, adopted:\n%s", name, w.state(t))
 		}
 		w.mustRun(t, config(service)) // from now on it is ours
+	}
+}
+
+// What is somebody else's keeps nothing from being published but its own host,
+// and all of it is told at once.
+func TestOnlyTheHostsInConflictWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloudflare.Options{})
+	w.addRecord(t, fakecloudflare.Record{Name: "blog.lab.test", Type: "A", Content: "192.0.2.1"})
+	w.addRecord(t, fakecloudflare.Record{Name: "wiki.lab.test", Type: "A", Content: "192.0.2.2"})
+	id := w.made(t, "cloudflare", ingress.Rule{Hostname: "chat.lab.test", Service: "http://10.0.0.9:80"})
+	c := config(lan("blog"), public("chat"), public("git"), lan("nas"), public("wiki"))
+	c.Held = func(context.Context) (string, error) { return id, nil }
+	for range 2 {
+		result, text, err := w.run(t, c)
+		if err == nil || result.Failed != 1 {
+			t.Fatalf("%+v, %v\n%s", result, err, text)
+		}
+		for _, want := range []string{"record for blog.lab.test", "rule for chat.lab.test", "record for wiki.lab.test"} {
+			if strings.Count(err.Error(), want) != 1 {
+				t.Errorf("%q is not told once: %v", want, err)
+			}
+		}
+		want := strings.Join([]string{
+			"blog.lab.test A 192.0.2.1 false", "git.lab.test CNAME TUNNEL.cfargotunnel.com true git", "nas.lab.test A 10.0.0.11 false nas",
+			"nas.lab.test A 10.0.0.12 false nas", "wiki.lab.test A 192.0.2.2 false",
+			"chat.lab.test http://10.0.0.9:80", "git.lab.test http://127.0.0.1:8444", "wiki.lab.test http://127.0.0.1:8444", "http_status:404",
+		}, "\n")
+		if got := w.state(t); got != want {
+			t.Errorf("%s\nwant\n%s", got, want)
+		}
+	}
+	w.ForgetCalls()
+	l := &eventlog.Log{}
+	c.Services = append(c.Services, lan("new"), public("old"))
+	result, err := converge.Run(t.Context(), nil, l, Observe(c, w.client(t)).Publish()...)
+	if err != nil || result.Differs != 2 || result.Pending != 1 || len(w.writes()) > 0 || !strings.Contains(l.String(), "record new.lab.test") {
+		t.Errorf("a plan: %+v, %v\n%s", result, err, l)
 	}
 }
 
