@@ -42,6 +42,38 @@ func TestGroupsOfObjects(t *testing.T) {
 	}
 }
 
+// TestWhoFillsACertificate: where cert-manager does not, the secret is named, and who has to.
+func TestWhoFillsACertificate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		cluster inventory.Cluster
+		service inventory.Service
+		want    string
+	}{
+		"nobody":         {testCluster(inventory.EdgeTunnel), testService(), "you: a certificate for git.example.org"},
+		"no edge":        {inventory.Cluster{}, testService(), "you: a certificate for git.example.org"},
+		"origin":         {certified(byOrigin, byZone), testService(), "k3sedge up: Cloudflare's Origin CA, for git.example.org"},
+		"by host":        {certified(), testService(), ""},
+		"by zone":        {certified(byZone), testService(), ""},
+		"passed through": {testCluster(inventory.EdgeTunnel), testService(passthrough), ""},
+	} {
+		c := testConfig(tc.service)
+		c.Cluster = tc.cluster
+		groups, err := Groups(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, own := groups[0], groups[1]; len(all.Filled) > 0 || (len(own.Filled) == 1) != (tc.want != "") {
+			t.Fatalf("%s: %v, %v", name, all.Filled, own.Filled)
+		}
+		for _, s := range groups[1].Filled {
+			if s.Namespace != "edge-git" || s.Name != "git-tls" || s.Type != "kubernetes.io/tls" || len(s.Hidden) != 2 || s.From["tls.crt"] != tc.want || s.From["tls.key"] != tc.want {
+				t.Errorf("%s: %+v", name, s)
+			}
+		}
+	}
+}
+
 // TestGroupsWithoutSecrets name the same objects, and say what fills them.
 func TestGroupsWithoutSecrets(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,9 @@ type Group struct {
 	Part    Part
 	Name    string // tells the groups of a part apart; may be empty where there is one
 	Objects []object.Object
+	// Filled are secrets that the objects name and that others fill, with
+	// nothing in them but who does. They are in no file, sealed or not.
+	Filled []object.Secret
 }
 
 // Export is what a folder gets.
@@ -71,7 +74,8 @@ type Files map[string][]byte
 type Counts struct {
 	Sealed int `json:"sealed"` // in the files
 	Anew   int `json:"anew"`   // of these, with other bytes than before
-	Named  int `json:"named"`  // not in the files
+	Named  int `json:"named"`  // not in the files, for want of somebody to seal them for
+	Filled int `json:"filled"` // not in the files, for others fill them
 }
 
 var errPart = errors.New("there is no such part")
@@ -120,6 +124,8 @@ func (b *builder) secrets() error {
 			}
 			objects = append(objects, shown...)
 		}
+		b.named = append(b.named, g.Filled...)
+		b.counts.Filled += len(g.Filled)
 		if g.Objects = objects; len(objects) > 0 {
 			groups = append(groups, g)
 		}

@@ -18,7 +18,7 @@ func TestGoldenFormats(t *testing.T) {
 	for _, format := range []Format{YAML, Kustomize, Flux, ArgoCD} {
 		e := Export{Cluster: "home", Format: format, Groups: groups(), Repo: "https://git.example.org/ops/edge.git", Path: "deploy/edge"}
 		files, counts, err := e.Files(nil)
-		if err != nil || counts != (Counts{Named: 1}) {
+		if err != nil || counts != (Counts{Named: 1, Filled: 1}) {
 			t.Fatalf("%s: %+v, %v", format, counts, err)
 		}
 		golden(t, string(format), files)
@@ -31,7 +31,7 @@ func TestEveryDocumentIsAnObject(t *testing.T) {
 	for _, format := range []Format{YAML, Kustomize, Flux, ArgoCD} {
 		e := Export{Cluster: "home", Format: format, Groups: groups(), Repo: "https://git.example.org/ops/edge.git", Path: "edge", Seal: testSealer(t, controllerCert(t), "key")}
 		files, counts, err := e.Files(nil)
-		if err != nil || counts != (Counts{Sealed: 1, Anew: 1}) {
+		if err != nil || counts != (Counts{Sealed: 1, Anew: 1, Filled: 1}) {
 			t.Fatalf("%s: %+v, %v", format, counts, err)
 		}
 		kinds := map[string]int{}
@@ -50,11 +50,14 @@ func TestEveryDocumentIsAnObject(t *testing.T) {
 		if kinds["SealedSecret"] != 1 || kinds["Secret"] != 1 || kinds["Ingress"] != 1 || kinds["Namespace"] != 3 {
 			t.Errorf("%s: %v", format, kinds)
 		}
+		if want := "Certificates are not in these files. `secrets.txt` says"; !strings.Contains(string(files["README.md"]), want) {
+			t.Errorf("%s: no word on what others fill:\n%s", format, files["README.md"])
+		}
 		if want := "\nkubectl annotate secret -n edge-git git-users sealedsecrets.bitnami.com/managed=true\n```\n"; !strings.Contains(string(files["README.md"]), want) {
 			t.Errorf("%s: no word on the Secret that is there:\n%s", format, files["README.md"])
 		}
-		if _, named := files[secretsFile]; named {
-			t.Errorf("%s: a sealed secret is named, too", format)
+		if text := string(files[secretsFile]); strings.Contains(text, "git-users") || !strings.Contains(text, "wiki-tls") {
+			t.Errorf("%s: what is named is not what others fill, and that alone:\n%s", format, text)
 		}
 	}
 }
@@ -131,7 +134,7 @@ func TestTheSameTwice(t *testing.T) {
 	}
 	for range 5 {
 		again, counts, err := e.Files(first)
-		if err != nil || counts != (Counts{Sealed: 1}) || !maps.EqualFunc(first, again, bytes.Equal) {
+		if err != nil || counts != (Counts{Sealed: 1, Filled: 1}) || !maps.EqualFunc(first, again, bytes.Equal) {
 			t.Fatalf("%+v, %v", counts, err)
 		}
 	}

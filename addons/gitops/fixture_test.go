@@ -49,7 +49,10 @@ func groups() []Group {
 			object.Secret{Meta: in("git-users"), Type: "Opaque", Hidden: map[string]inventory.Secret{"users": inventory.NewSecret(users)}, From: map[string]string{"users": "env:USERS"}},
 			object.Ingress{Meta: in("git"), Spec: object.IngressSpec{IngressClassName: "traefik", Rules: []object.IngressRule{{Host: "git.example.org"}}}},
 		}},
-		{Part: PartServices, Name: "wiki", Objects: []object.Object{object.Namespace{Meta: object.Meta{Name: "edge-wiki"}}}},
+		{Part: PartServices, Name: "wiki", Objects: []object.Object{object.Namespace{Meta: object.Meta{Name: "edge-wiki"}}}, Filled: []object.Secret{{
+			Meta: object.Meta{Name: "wiki-tls", Namespace: "edge-wiki"}, Type: "kubernetes.io/tls",
+			Hidden: map[string]inventory.Secret{"tls.crt": {}, "tls.key": {}}, From: map[string]string{"tls.crt": "you", "tls.key": "you"},
+		}}},
 	}
 }
 

@@ -44,7 +44,7 @@ func list(secrets []object.Secret) []byte {
 	var out bytes.Buffer
 	out.WriteString(`# Secrets that are NOT in this folder. Each has to be in the cluster before what
 # refers to it works. Export with --seal-with CERT.pem to have them sealed here,
-# or make them by another way, with these names and keys.
+# all but certificates, or make them by another way, with these names and keys.
 `)
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAMESPACE\tNAME\tTYPE\tKEY\tFILLED BY")

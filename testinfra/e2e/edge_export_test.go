@@ -32,7 +32,7 @@ func exported(t *testing.T, e *edge) {
 	e.keep("kubeconfig", []byte(e.must(0, "kubeconfig").stdout))
 	dir := filepath.Join(t.TempDir(), "edge")
 	first := e.must(0, "export", "--to", dir)
-	if want := "warning: 1 secret is not in the files"; !strings.Contains(first.stderr, want) {
+	if want := "secrets are not in the files"; !strings.Contains(first.stderr, want) {
 		t.Errorf("%q is not in\n%s", want, first.stderr)
 	}
 	for _, name := range []string{"10-traefik.yaml", "50-edge.yaml", "60-services-git.yaml", "60-services-argocd.yaml", "secrets.txt"} {

@@ -180,9 +180,12 @@ type exportResult struct {
 }
 
 func (r exportResult) print(s Streams, output string) error {
-	if r.Secrets.Named > 0 {
-		warn(s, fmt.Sprintf("%s not in the files; %s names what the cluster needs", counted(r.Secrets.Named, "secret is", "secrets are"), filepath.Join(r.To, "secrets.txt")),
-			"--seal-with CERT.pem seals them for your cluster's sealed-secrets controller")
+	if out := r.Secrets.Named + r.Secrets.Filled; out > 0 {
+		hint := ""
+		if r.Secrets.Named > 0 {
+			hint = "--seal-with CERT.pem seals all but certificates for your cluster's sealed-secrets controller"
+		}
+		warn(s, fmt.Sprintf("%s not in the files; %s names what the cluster needs", counted(out, "secret is", "secrets are"), filepath.Join(r.To, "secrets.txt")), hint)
 	}
 	if output == "json" {
 		return json.NewEncoder(s.Out).Encode(r)

@@ -64,7 +64,7 @@ func (st *site) servicesExport(ctx context.Context, sealing bool) ([]gitops.Grou
 		if g.Service == "" {
 			part = gitops.PartEdge
 		}
-		out = append(out, gitops.Group{Part: part, Name: g.Service, Objects: g.Objects})
+		out = append(out, gitops.Group{Part: part, Name: g.Service, Objects: g.Objects, Filled: g.Filled})
 	}
 	return out, nil
 }
