@@ -63,14 +63,44 @@ func Open(path, cluster string) (*Folder, error) {
 		return nil, machine.WithHint(fmt.Errorf("%s is a file: %w", path, ErrTaken), "name a folder by --to")
 	}
 	f.there = true
-	if err := f.read(); err != nil {
+	listed, err := f.marked()
+	if err != nil {
 		return nil, err
 	}
-	return f, f.check()
+	return f, f.read(listed)
 }
 
-// read takes in all that is in the folder.
-func (f *Folder) read() error {
+// marked are the files of a former export, by its marker, which is one of
+// them; none where there is no marker.
+func (f *Folder) marked() ([]string, error) {
+	path := filepath.Join(f.path, Marker)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look at the folder: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, f.taken(Marker)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the folder: %w", err)
+	}
+	var m mark
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, machine.WithHint(fmt.Errorf("read %s: %w: %w", Marker, ErrTaken, err), "export to another folder by --to, or empty this one")
+	}
+	if m.Cluster != f.cluster {
+		return nil, machine.WithHint(fmt.Errorf("%s is an export of the cluster %s: %w", f.path, m.Cluster, ErrTaken), "export each cluster to its own folder by --to")
+	}
+	return append(m.Files, Marker), nil
+}
+
+// read takes in the files that are listed. Any other ends it before one is
+// opened: a folder that is not ours may be somebody's home.
+func (f *Folder) read(listed []string) error {
+	var names []string
 	err := filepath.WalkDir(f.path, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(f.path, path) // it is below
 		name = filepath.ToSlash(name)
@@ -81,45 +111,21 @@ func (f *Folder) read() error {
 			return f.taken(name)
 		case entry.IsDir():
 			return nil
-		case !entry.Type().IsRegular():
+		case !entry.Type().IsRegular() || !slices.Contains(listed, name):
 			return f.taken(name)
 		}
-		const most = 4096 // files of the largest export by far
-		if len(f.Former) > most {
-			return f.taken(name)
-		}
-		f.Former[name], err = os.ReadFile(path)
-		return err
+		names = append(names, name)
+		return nil
 	})
+	for _, name := range names {
+		if err == nil && name != Marker {
+			f.Former[name], err = os.ReadFile(filepath.Join(f.path, filepath.FromSlash(name)))
+		}
+	}
 	if err != nil && !errors.Is(err, ErrTaken) {
 		return fmt.Errorf("read the folder: %w", err)
 	}
 	return err
-}
-
-// check holds what was read against the marker, and takes that off.
-func (f *Folder) check() error {
-	if len(f.Former) == 0 {
-		return nil
-	}
-	text, ok := f.Former[Marker]
-	if !ok {
-		return f.taken(slices.Sorted(maps.Keys(f.Former))[0])
-	}
-	delete(f.Former, Marker)
-	var m mark
-	if err := json.Unmarshal(text, &m); err != nil {
-		return machine.WithHint(fmt.Errorf("read %s: %w: %w", Marker, ErrTaken, err), "export to another folder by --to, or empty this one")
-	}
-	if m.Cluster != f.cluster {
-		return machine.WithHint(fmt.Errorf("%s is an export of the cluster %s: %w", f.path, m.Cluster, ErrTaken), "export each cluster to its own folder by --to")
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.Former)) {
-		if !slices.Contains(m.Files, name) {
-			return f.taken(name)
-		}
-	}
-	return nil
 }
 
 func (f *Folder) taken(name string) error {

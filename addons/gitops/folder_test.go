@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -101,7 +102,11 @@ func TestWhatIsNotAnExportIsLeftAlone(t *testing.T) {
 		"a link":               {func(dir string) error { return os.Symlink("/", filepath.Join(dir, "link")) }, "holds link"},
 		"no marker":            {func(dir string) error { return os.Remove(filepath.Join(dir, Marker)) }, "holds a.yaml"},
 		"a broken marker":      {put(Marker, "{"), "read " + Marker},
-		"another cluster's":    {put(Marker, `{"cluster":"other","files":["a.yaml"]}`), "of the cluster other"},
+		"a marker to a file": {func(dir string) error {
+			path := filepath.Join(dir, Marker)
+			return errors.Join(os.Rename(path, dir+"-marker"), os.Symlink(dir+"-marker", path))
+		}, "holds " + Marker},
+		"another cluster's": {put(Marker, `{"cluster":"other","files":["a.yaml"]}`), "of the cluster other"},
 	} {
 		dir := filepath.Join(t.TempDir(), "edge")
 		write(t, dir, Files{"a.yaml": []byte("a")})
@@ -124,6 +129,44 @@ func TestWhatIsNotAnExportIsLeftAlone(t *testing.T) {
 	}
 	if _, err := Open(file, "home"); !errors.Is(err, ErrTaken) {
 		t.Errorf("a file: %v", err)
+	}
+}
+
+// TestARefusalReadsNothing: somebody may name his home. What is refused takes
+// no more than a look at names and the marker. It runs alone, for it counts
+// what the program takes of memory.
+func TestARefusalReadsNothing(t *testing.T) {
+	const large = 8 << 20
+	listed := func(cluster string) string { return `{"cluster":"` + cluster + `","files":["a.yaml","b.yaml"]}` }
+	for name, tc := range map[string]struct {
+		marker string
+		files  []string
+		want   error
+	}{
+		"no export":         {"", []string{"a.yaml"}, ErrTaken},
+		"another cluster's": {listed("other"), []string{"a.yaml"}, ErrTaken},
+		"a file of theirs":  {listed("home"), []string{"b.yaml", "c.yaml"}, ErrTaken},
+		"ours":              {listed("home"), []string{"a.yaml", "b.yaml"}, nil},
+	} {
+		dir := t.TempDir()
+		if tc.marker != "" {
+			if err := os.WriteFile(filepath.Join(dir, Marker), []byte(tc.marker), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, file := range tc.files { // with no block of the disk behind them
+			path := filepath.Join(dir, file)
+			if err := errors.Join(os.WriteFile(path, nil, 0o644), os.Truncate(path, large)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Open(dir, "home")
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; !errors.Is(err, tc.want) || (took > large) != (tc.want == nil) {
+			t.Errorf("%s: %v, for %d bytes of memory", name, err, took)
+		}
 	}
 }
 
