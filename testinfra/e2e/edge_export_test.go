@@ -25,6 +25,24 @@ func (e *edge) kubectl(args ...string) result {
 	return e.finish(cmd.Run(), out, errs)
 }
 
+// apply has kubectl apply an export, as the file in it tells people to.
+func (e *edge) apply(dir string, more ...string) result {
+	e.t.Helper()
+	r := e.kubectl(append([]string{"apply", "--server-side", "--field-manager=k3sedge", "-f", dir}, more...)...)
+	if r.code != 0 {
+		e.t.Fatalf("kubectl apply: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	return r
+}
+
+// asExported wants the cluster to be what an export says, to the last field.
+func (e *edge) asExported(args ...string) {
+	e.t.Helper()
+	if r := e.kubectl(append([]string{"diff", "--server-side", "--field-manager=k3sedge"}, args...)...); r.code != 0 {
+		e.t.Errorf("the cluster differs from the export: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // exported: what is written is what is in the cluster, and brings it back where
 // it was lost, by plain kubectl.
 func exported(t *testing.T, e *edge) {
@@ -44,24 +62,12 @@ func exported(t *testing.T, e *edge) {
 	if again := e.must(0, "export", "--to", dir); !strings.Contains(again.stderr, "no change") {
 		t.Errorf("the second export is another:\n%s", again.stderr)
 	}
-	apply := func(more ...string) result {
-		t.Helper()
-		r := e.kubectl(append([]string{"apply", "--server-side", "--field-manager=k3sedge", "-f", dir}, more...)...)
-		if r.code != 0 {
-			t.Fatalf("kubectl apply: exit %d\n%s%s", r.code, r.stdout, r.stderr)
-		}
-		return r
-	}
-	if r := apply("--dry-run=server"); strings.Count(r.stdout, "serverside-applied") < 20 {
+	if r := e.apply(dir, "--dry-run=server"); strings.Count(r.stdout, "serverside-applied") < 20 {
 		t.Errorf("the API server takes only\n%s", r.stdout)
 	}
-	if r := e.kubectl("diff", "--server-side", "--field-manager=k3sedge", "-f", dir); r.code != 0 {
-		t.Errorf("the cluster differs from the export: exit %d\n%s%s", r.code, r.stdout, r.stderr)
-	}
+	e.asExported("-f", dir)
 	e.must(0, "export", "--to", dir+"-k", "--format", "kustomize")
-	if r := e.kubectl("diff", "--server-side", "--field-manager=k3sedge", "-k", dir+"-k"); r.code != 0 {
-		t.Errorf("the cluster differs from what Kustomize makes of the export: exit %d\n%s%s", r.code, r.stdout, r.stderr)
-	}
+	e.asExported("-k", dir+"-k")
 
 	// What all services share and two of them are lost.
 	for _, name := range []string{"k3sedge-system", "edge-git", "edge-argocd"} {
@@ -72,7 +78,7 @@ func exported(t *testing.T, e *edge) {
 		eventually(t, name+" is gone", 30*time.Second, func() bool { return e.kube("GET", path, "").status == http.StatusNotFound })
 	}
 	e.must(3, "up", "--plan")
-	apply()
+	e.apply(dir)
 	e.must(0, "up", "--plan")
 	for i := range e.cluster.Nodes {
 		eventually(t, "the service answers again", 30*time.Second, func() bool { return e.get(i, gitPage).status == http.StatusOK })

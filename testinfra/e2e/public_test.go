@@ -191,6 +191,7 @@ func TestPublic(t *testing.T) {
 	part("a tunnel deleted by hand", tunnelDeleted)
 	part("each step is resumed", resumed)
 	part("trouble at Cloudflare", flareTrouble)
+	part("an export", publicExport)
 	part("removed", nothingLeft)
 }
 
