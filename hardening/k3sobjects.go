@@ -92,7 +92,7 @@ func privilegedSpaces(c *facts.Cluster) []string {
 func systemSpace(name string) bool { return strings.HasPrefix(name, "kube-") }
 
 // podSpaces are the namespaces that are judged: those with pods in the pod
-// network. One without them, as k3sedge's own all are, has nobody to guard.
+// network. One without them, as those of services are, has nobody to guard.
 func podSpaces(c *facts.Cluster) []string {
 	var out []string
 	for _, p := range c.Pods {

@@ -38,6 +38,7 @@ func TestEditsAreMended(t *testing.T) {
 	}{
 		"namespace":      {"/api/v1/namespaces/cert-manager", "privileged", []string{"metadata", "labels", "pod-security.kubernetes.io/enforce"}},
 		"policy":         {"/apis/networking.k8s.io/v1/namespaces/cert-manager/networkpolicies/closed", []any{}, []string{"spec", "egress"}},
+		"account":        {"/api/v1/namespaces/cert-manager/serviceaccounts/default", true, []string{"automountServiceAccountToken"}},
 		"policy of Helm": {ref().Path(), "reinstall", []string{"spec", "failurePolicy"}},
 		"server":         {issuer, "https://evil.example.org/dir", []string{"spec", "acme", "server"}},
 		"token":          {tokenPath, "bmV3", []string{"data", "api-token"}},

@@ -15,7 +15,7 @@ func TestExported(t *testing.T) {
 	k, c := newKube(t), configOf(t, own)
 	mustRun(t, c, k)
 	install, issuers, err := Exported(t.Context(), c)
-	if err != nil || len(install) != 3 || len(issuers) != 4 {
+	if err != nil || len(install) != 4 || len(issuers) != 4 {
 		t.Fatalf("%d and %d objects, %v", len(install), len(issuers), err)
 	}
 	exported := slices.Concat(install, issuers)

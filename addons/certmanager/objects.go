@@ -49,11 +49,13 @@ func IssuerName(c inventory.Certificates) string {
 	return production
 }
 
-// home is the namespace, in which pods have no rights, and what passes its
-// network: the API server to the webhook, and out to where cert-manager asks.
+// home is the namespace, in which pods have no rights, nor a token unless they
+// have an account of their own, and what passes its network: the API server to
+// the webhook, and out to where cert-manager asks.
 func home(c inventory.Certificates) []object.Object {
 	return []object.Object{
 		object.Namespace{Meta: object.Meta{Name: namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}}},
+		object.ServiceAccount{Meta: object.Meta{Name: "default", Namespace: namespace}}, // Kubernetes makes it, with a token for each pod
 		object.NetworkPolicy{Meta: object.Meta{Name: object.ClosedName, Namespace: namespace}, Spec: object.NetworkPolicySpec{
 			PodSelector: map[string]string{}, PolicyTypes: []string{"Ingress", "Egress"},
 			Ingress: []object.PortRule{{Ports: []object.PolicyPort{{Port: 10250, Protocol: "TCP"}}}},

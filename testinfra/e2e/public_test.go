@@ -183,6 +183,7 @@ func TestPublic(t *testing.T) {
 	part("a public service", publicService)
 	part("a service of the LAN", lanService)
 	part("up again changes nothing", publicAgain)
+	part("K3s' controls, with cert-manager", func(t *testing.T, p *public) { k3sHolds(t, p.edge) })
 	part("public to LAN and back", thereAndBack)
 	part("renewed", renewed)
 	p.edit(t, "(?m)^( +)issuer: acme$", "${1}issuer: acme\n${1}strategy: wildcard")
