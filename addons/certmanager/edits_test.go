@@ -9,6 +9,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/provision/cluster"
 	"github.com/k3sedge/k3sedge/provision/converge"
+	"github.com/k3sedge/k3sedge/testinfra/eventlog"
 	"github.com/k3sedge/k3sedge/testinfra/fakekube"
 )
 
@@ -62,12 +63,23 @@ func TestEditsAreMended(t *testing.T) {
 	}
 }
 
-func TestPlanOfAnEmptyCluster(t *testing.T) {
+// TestPlanGetsNoChart: what would be applied is told without it.
+func TestPlanGetsNoChart(t *testing.T) {
 	t.Parallel()
-	k := newKube(t)
-	got, err := converge.Run(t.Context(), nil, silent{}, PlanStages(configOf(t), k.API())...)
-	if err != nil || got.Differs != 3 || len(k.Writes()) > 0 {
-		t.Errorf("%+v, %v, wrote %v", got, err, k.Writes())
+	k, c, l := newKube(t), configOf(t), &eventlog.Log{}
+	bundle := c.Bundled
+	c.Bundled = func(context.Context, string) (string, error) { return "", errors.New("asked for the chart") }
+	got, err := converge.Run(t.Context(), nil, l, PlanStages(c, k.API())...)
+	if err != nil || got != (converge.Result{Differs: 3}) || len(k.Writes()) > 0 || !strings.Contains(l.String(), "HelmChart/cert-manager absent") {
+		t.Errorf("%+v, %v, wrote %v\n%s", got, err, k.Writes(), l)
+	}
+	c.Bundled = bundle
+	mustRun(t, c, k)
+	c.Bundled = func(context.Context, string) (string, error) { return "", errors.New("asked for the chart") }
+	c.Cluster.Edge.Certificates.Nameservers = []string{"10.0.0.1:53"}
+	got, err = converge.Run(t.Context(), nil, l, PlanStages(c, k.API())...)
+	if err != nil || got.Unknown+got.Pending > 0 || !strings.Contains(l.String(), "HelmChart/cert-manager of another chart, or with other values") {
+		t.Errorf("with other values: %+v, %v\n%s", got, err, l)
 	}
 }
 

@@ -17,24 +17,44 @@ type installed struct{ config Config }
 // ID names the step in events.
 func (installed) ID() string { return "certmanager/installed" }
 
-// Check returns a change for each object that differs.
+// Check returns a change for each object that differs. It gets no chart: where
+// that of the cluster is not the one to be, no other makes it hold.
 func (s installed) Check(ctx context.Context, r cluster.Reader) ([]converge.Change, error) {
-	wants, err := s.wants(ctx, r)
+	out, err := apply.Changes(ctx, r, home(s.config.certificates()))
 	if err != nil {
 		return nil, err
 	}
-	var out []converge.Change
-	for _, w := range wants {
-		c, err := compare(ctx, r, w)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, c...)
+	have, err := s.compare(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if have != "" {
+		out = append(out, converge.Change{ID: "HelmChart/" + name, Have: have, Want: apply.Applied + ", " + Package().Version})
 	}
 	if len(out) == 0 {
 		return nil, nil
 	}
 	return out, s.config.strangers(ctx, r)
+}
+
+// compare says how the HelmChart differs, or "".
+func (s installed) compare(ctx context.Context, r cluster.Reader) (string, error) {
+	values, err := valuesFor(s.config.certificates())
+	if err != nil {
+		return "", err
+	}
+	live, err := apply.Look(ctx, r, ref().Path())
+	if err != nil {
+		return "", err
+	}
+	tgz := content(live, values)
+	switch {
+	case live == nil:
+		return apply.Absent, nil
+	case tgz == nil:
+		return "of another chart, or with other values", nil
+	}
+	return apply.Compare(ctx, r, helmChart(tgz, values))
 }
 
 // Apply writes what differs. The chart is tried before it replaces another.
@@ -88,20 +108,4 @@ func content(live, values []byte) []byte {
 		return nil
 	}
 	return tgz
-}
-
-// compare says how an object differs from what is there.
-func compare(ctx context.Context, r cluster.Reader, o object.Object) ([]converge.Change, error) {
-	have, err := apply.Compare(ctx, r, o)
-	if err != nil || have == "" {
-		return nil, err
-	}
-	return []converge.Change{{ID: apply.ID(o), Have: have, Want: wanted(o)}}, nil
-}
-
-func wanted(o object.Object) string {
-	if _, ok := o.(object.HelmChart); ok {
-		return apply.Applied + ", " + Package().Version
-	}
-	return apply.Applied
 }

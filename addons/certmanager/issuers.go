@@ -29,13 +29,9 @@ func (s issuers) Check(ctx context.Context, r cluster.Reader) ([]converge.Change
 	if err != nil {
 		return nil, err
 	}
-	var out []converge.Change
-	for _, w := range wants {
-		c, err := compare(ctx, r, w)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, c...)
+	out, err := apply.Changes(ctx, r, wants)
+	if err != nil {
+		return nil, err
 	}
 	spare, err := s.spare(ctx, r)
 	if err != nil {
