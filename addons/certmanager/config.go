@@ -35,7 +35,7 @@ func Wanted(c inventory.Cluster) bool {
 }
 
 // Stages brings cert-manager to run with its issuers, or takes ours away where
-// certificates come from elsewhere. Without edge.cloudflare there is no stage.
+// certificates come from elsewhere.
 func Stages(c Config, api cluster.API) []converge.Stage {
 	return stage(c, func(steps []step) converge.Track { return converge.Bind[cluster.Reader]("", api, api, steps...) })
 }
@@ -53,9 +53,6 @@ func steps(c Config) []step {
 }
 
 func stage(c Config, track func([]step) converge.Track) []converge.Stage {
-	if c.Cluster.Edge == nil || c.Cluster.Edge.Cloudflare == nil {
-		return nil
-	}
 	return []converge.Stage{{Name: "certmanager", Tracks: []converge.Track{track(steps(c))}, Joint: true}}
 }
 

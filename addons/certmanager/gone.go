@@ -32,9 +32,13 @@ func leftPaths() []string {
 	return append(out, object.Secret{}.Kind().Path(namespace, tokenSecret), ref().Path())
 }
 
-// Check names what is left of ours. While somebody else's certificates are
-// renewed by it, all of it is to stay.
+// Check names what is left of ours; where the namespace was never ours, nothing
+// is. While somebody else's certificates are renewed by it, all of it is to stay.
 func (gone) Check(ctx context.Context, r cluster.Reader) ([]converge.Change, error) {
+	home, err := apply.Look(ctx, r, object.Namespace{}.Kind().Path("", namespace))
+	if err != nil || !apply.Ours(home) {
+		return nil, err
+	}
 	left, err := apply.Leftovers(ctx, r, leftPaths())
 	if err != nil || len(left) == 0 {
 		return nil, err

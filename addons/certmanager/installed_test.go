@@ -46,14 +46,27 @@ func TestUpTwiceWritesOnce(t *testing.T) {
 	}
 }
 
+// TestNothingWhereNothingIsAskedFor: a cluster without ours is asked once, and
+// one with somebody else's is not touched.
 func TestNothingWhereNothingIsAskedFor(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]inventory.Cluster{
-		"no edge":         {},
-		"no certificates": {Edge: &inventory.Edge{}},
+	theirs := []any{
+		in("v1", "Namespace", "", namespace, nil), in("helm.cattle.io/v1", "HelmChart", "kube-system", "cert-manager", nil),
+		in("cert-manager.io/v1", "ClusterIssuer", "", staging, doc{"spec": doc{}}), in("v1", "Secret", namespace, tokenSecret, nil),
+	}
+	for name, tc := range map[string]struct {
+		cluster inventory.Cluster
+		there   []any
+	}{
+		"no edge":         {inventory.Cluster{}, nil},
+		"no Cloudflare":   {inventory.Cluster{Edge: &inventory.Edge{}}, nil},
+		"no certificates": {inventory.Cluster{Edge: &inventory.Edge{Cloudflare: &inventory.Cloudflare{}}}, nil},
+		"somebody else's": {inventory.Cluster{Edge: &inventory.Edge{}}, theirs},
 	} {
-		if Wanted(c) || len(Stages(Config{Cluster: c}, nil)) != 0 || len(PlanStages(Config{Cluster: c}, nil)) != 0 {
-			t.Errorf("%s: cert-manager is wanted", name)
+		k, c := newKube(t), Config{Cluster: tc.cluster}
+		put(t, k, tc.there...)
+		if got := mustRun(t, c, k); Wanted(tc.cluster) || got != (converge.Result{Holds: 1}) || len(k.Requests()) != 1 || len(k.Writes()) > 0 {
+			t.Errorf("%s: %+v, asked %v", name, got, k.Requests())
 		}
 	}
 }
@@ -63,8 +76,10 @@ func TestNothingWhereNothingIsAskedFor(t *testing.T) {
 func TestTakenAway(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){
-		"none":   func(c *Config) { c.Cluster.Edge.Certificates = nil },
-		"origin": func(c *Config) { c.Cluster.Edge.Certificates.Issuer = inventory.IssuerOrigin },
+		"none":          func(c *Config) { c.Cluster.Edge.Certificates = nil },
+		"origin":        func(c *Config) { c.Cluster.Edge.Certificates.Issuer = inventory.IssuerOrigin },
+		"no Cloudflare": func(c *Config) { c.Cluster.Edge.Certificates, c.Cluster.Edge.Cloudflare = nil, nil },
+		"no edge":       func(c *Config) { c.Cluster.Edge = nil },
 	} {
 		k, c := newKube(t), configOf(t, own)
 		mustRun(t, c, k)
@@ -91,13 +106,6 @@ func TestTakenAway(t *testing.T) {
 		if got := mustRun(t, c, k); got != (converge.Result{Holds: 1}) {
 			t.Errorf("%s: again: %+v", name, got)
 		}
-	}
-	// Somebody else's cert-manager is not touched.
-	k, c := newKube(t), configOf(t)
-	c.Cluster.Edge.Certificates = nil
-	put(t, k, in("helm.cattle.io/v1", "HelmChart", "kube-system", "cert-manager", nil), in("cert-manager.io/v1", "ClusterIssuer", "", staging, doc{"spec": doc{}}))
-	if got := mustRun(t, c, k); got != (converge.Result{Holds: 1}) || len(k.Writes()) > 0 {
-		t.Errorf("somebody else's: %+v, wrote %v", got, k.Writes())
 	}
 }
 
