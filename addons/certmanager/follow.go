@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,7 @@ type Progress struct {
 // link is one object of the chain.
 type link struct {
 	Metadata struct {
+		Namespace       string
 		Name, UID       string
 		Annotations     map[string]string
 		OwnerReferences []struct{ Kind, Name string }
@@ -47,6 +49,11 @@ func (l link) of(kind, name string) bool {
 		}
 	}
 	return false
+}
+
+// final reports whether an Order has come to its end, whatever that was.
+func (l link) final() bool {
+	return slices.Contains([]string{"valid", "invalid", "expired", "errored"}, l.Status.State)
 }
 
 func requestKind() object.Kind {
@@ -132,14 +139,15 @@ func (l link) ready() string {
 	return ""
 }
 
+// links lists what is of one namespace, or, without, of all.
 func links(ctx context.Context, r cluster.Reader, k object.Kind, namespace string) ([]link, error) {
 	raw, err := r.Get(ctx, k.ListIn(namespace))
 	if err != nil {
-		return nil, fmt.Errorf("list the %s in namespace %s: %w", k.Plural, namespace, err)
+		return nil, fmt.Errorf("list %s: %w", k.ListIn(namespace), err)
 	}
 	var list struct{ Items []link }
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, fmt.Errorf("read the %s in namespace %s: %w", k.Plural, namespace, err)
+		return nil, fmt.Errorf("read the list %s: %w", k.ListIn(namespace), err)
 	}
 	return list.Items, nil
 }

@@ -66,8 +66,12 @@ func usedByOthers(ctx context.Context, r cluster.Reader) (bool, error) {
 	return slices.ContainsFunc(list.Items, func(item json.RawMessage) bool { return !apply.Ours(item) }), nil
 }
 
-// Apply deletes what is ours, and waits until Helm has uninstalled the chart.
+// Apply deletes what is ours once nothing is under way any more, and waits
+// until Helm has uninstalled the chart.
 func (gone) Apply(ctx context.Context, api cluster.API) error {
+	if err := quiet(ctx, api); err != nil {
+		return err
+	}
 	if err := apply.Remove(ctx, api, leftPaths()); err != nil {
 		return err
 	}
@@ -77,4 +81,41 @@ func (gone) Apply(ctx context.Context, api cluster.API) error {
 		return err == nil && live == nil, "", err
 	})
 	return machine.WithHint(err, "`kubectl -n kube-system logs job/helm-delete-cert-manager` shows what Helm did")
+}
+
+// quiet waits until no certificate is being asked for. A Challenge holds on
+// until the controller has taken its TXT record back, with issuer and token;
+// without the controller, it and its namespace would never be gone.
+func quiet(ctx context.Context, r cluster.Reader) error {
+	wait := converge.Wait{What: "cert-manager to take back what it has begun", Every: 200 * time.Millisecond, Limit: 2 * time.Minute,
+		Cause: "it takes the TXT record of each Challenge away at Cloudflare"}
+	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		open, err := underWay(ctx, r)
+		if err != nil || len(open) == 0 {
+			return err == nil, "", err
+		}
+		state := open[0]
+		if more := len(open) - 1; more > 0 {
+			state += fmt.Sprintf(" and %d more", more)
+		}
+		return false, state, nil
+	})
+	return machine.WithHint(err, "`kubectl -n %s logs deploy/%s` says what keeps it; where it does not run, `kubectl patch challenge -n NAMESPACE NAME --type=merge -p '{\"metadata\":{\"finalizers\":null}}'` lets go of one, whose TXT record _acme-challenge then stays at Cloudflare", namespace, name)
+}
+
+// underWay are the Challenges, and the Orders that may still make some.
+func underWay(ctx context.Context, r cluster.Reader) ([]string, error) {
+	var out []string
+	for _, kind := range []object.Kind{orderKind(), challengeKind()} {
+		all, err := links(ctx, r, kind, "")
+		if err != nil && !cluster.NotFound(err) {
+			return nil, err
+		}
+		for _, l := range all {
+			if kind.Name != orderKind().Name || !l.final() {
+				out = append(out, kind.Name+" "+l.Metadata.Namespace+"/"+l.Metadata.Name)
+			}
+		}
+	}
+	return out, nil
 }

@@ -56,9 +56,8 @@ func (st *site) edgeStages() ([]converge.Stage, error) {
 		return nil, err
 	}
 	api, run := st.kube(), st.namesFor(services)
-	stages := append(certmanager.Stages(certs, api), run.Tunnel()...)
-	stages = append(stages, cloudflared.Stages(st.tunnelConfig(run), api)...)
-	return append(stages, st.serviceStages(services, run)...), nil
+	return st.around(certmanager.Stages(certs, api),
+		run.Tunnel(), cloudflared.Stages(st.tunnelConfig(run), api), st.serviceStages(services, run)), nil
 }
 
 // edgePlan are the same stages without any hand to change something.
@@ -68,9 +67,17 @@ func (st *site) edgePlan() ([]converge.Stage, error) {
 		return nil, err
 	}
 	api, run := st.kube(), cloudflare.Observe(st.flareConfig(services), st.flareClient())
-	stages := append(certmanager.PlanStages(certs, api), run.Tunnel()...)
-	stages = append(stages, cloudflared.PlanStages(st.tunnelConfig(run), api)...)
-	return slices.Concat(stages, run.Withdraw(), addons.PlanStages(services, api), run.Publish()), nil
+	return st.around(certmanager.PlanStages(certs, api),
+		run.Tunnel(), cloudflared.PlanStages(st.tunnelConfig(run), api), run.Withdraw(), addons.PlanStages(services, api), run.Publish()), nil
+}
+
+// around has cert-manager before the services, which need it. Where it goes it
+// is behind them, so that it still takes back what it has begun for them.
+func (st *site) around(certs []converge.Stage, rest ...[]converge.Stage) []converge.Stage {
+	if certmanager.Wanted(st.project.Cluster) {
+		return append(certs, slices.Concat(rest...)...)
+	}
+	return append(slices.Concat(rest...), certs...)
 }
 
 // serviceStages bring services, or take them away, with all that leads to them.
