@@ -132,8 +132,17 @@ func (r *Run) stage(name string, steps []step) []converge.Stage {
 	return []converge.Stage{{Name: name, Joint: true, Tracks: []converge.Track{t}}}
 }
 
-// Connector is what cloudflared needs. While there is no tunnel it is empty.
-func (r *Run) Connector(ctx context.Context) (Connector, error) { return r.view.connector(ctx) }
+// Connector is what cloudflared needs. While there is no tunnel it is empty;
+// one that is somebody else's is an error.
+func (r *Run) Connector(ctx context.Context) (Connector, error) {
+	if !r.view.cfg.local() {
+		if err := r.view.mayUse(ctx); err != nil {
+			return Connector{}, again(err)
+		}
+	}
+	k, err := r.view.connector(ctx)
+	return k, again(err)
+}
 
 // hands write.
 type hands struct {

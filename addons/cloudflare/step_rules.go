@@ -52,11 +52,7 @@ func planRules(ctx context.Context, v *view, p plan) ([]converge.Change, error) 
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}
-	t, err := v.theTunnel(ctx)
-	if err != nil || t == nil {
-		return changes, err
-	}
-	return changes, v.mayUse(ctx, t)
+	return changes, v.mayUse(ctx)
 }
 
 func writeRules(ctx context.Context, h *hands) error    { return h.put(ctx, wantedRules) }

@@ -43,11 +43,15 @@ func checkTunnel(ctx context.Context, v *view) ([]converge.Change, error) {
 	if t == nil {
 		return []converge.Change{{ID: "tunnel " + v.cfg.Cluster.Edge.Tunnel.Name, Have: absent, Want: "there, with its rules at Cloudflare"}}, nil
 	}
-	return nil, v.mayUse(ctx, t)
+	return nil, v.mayUse(ctx)
 }
 
 // mayUse refuses a tunnel that is somebody else's, or that takes no rules from us.
-func (v *view) mayUse(ctx context.Context, t *tunnel) error {
+func (v *view) mayUse(ctx context.Context) error {
+	t, err := v.theTunnel(ctx)
+	if err != nil || t == nil {
+		return err
+	}
 	if !t.remote() {
 		return machine.WithHint(fmt.Errorf("tunnel %s: %w", t.Name, errLocal),
 			"write another edge.tunnel.name; or management: local, with the credentials of this one")

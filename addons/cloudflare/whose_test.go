@@ -84,6 +84,23 @@ func TestNoRuleIsWrittenIntoAnotherOnesTunnel(t *testing.T) {
 	}
 }
 
+// An export takes the connector without the stage that judges the tunnel.
+func TestAnotherOnesTunnelIsNotServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloudflare.Options{})
+	if k, err := Observe(config(public("git")), w.client(t)).Connector(t.Context()); err != nil || k.Tunnel != "" {
+		t.Errorf("without a tunnel: %+v, %v", k, err)
+	}
+	id := w.made(t, "cloudflare", ingress.Rule{Hostname: "blog.lab.test", Service: "http://10.0.0.9:80"})
+	if k, err := Observe(config(public("git")), w.client(t)).Connector(t.Context()); !errors.Is(err, errStranger) || k.Token.Reveal() != "" {
+		t.Errorf("%+v, %v", k, err)
+	}
+	w.addRecord(t, fakecloudflare.Record{Name: "git.lab.test", Type: "CNAME", Content: target(id), Proxied: true, Comment: recordMark(clusterID, "git")})
+	if k, err := Observe(config(public("git")), w.client(t)).Connector(t.Context()); err != nil || k.Tunnel != id {
+		t.Errorf("ours: %+v, %v", k, err)
+	}
+}
+
 func TestWithoutAFolderNothingIsTakenAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakecloudflare.Options{})

@@ -30,9 +30,10 @@ func newExportCommand(s Streams) *cli.Command {
 	return command(cli.Command{
 		Name: "export", Usage: "write what is applied to the cluster into a folder, for a GitOps engine",
 		Description: `Writes every object that k3sedge up would apply: one file for each part, and one for
-each service. The cluster is not asked. Secrets are never written in plain: they are
-sealed with the certificate of your sealed-secrets controller, or only named in
-secrets.txt. The folder is written whole or not at all, and the next export replaces it.`,
+each service. The cluster is not asked, unless nothing else shows that the tunnel at
+Cloudflare is its own. Secrets are never written in plain: they are sealed with the
+certificate of your sealed-secrets controller, or only named in secrets.txt. The folder
+is written whole or not at all, and the next export replaces it.`,
 		Flags: []cli.Flag{
 			fileFlag(),
 			&cli.StringFlag{Name: "to", Usage: "the `DIR` to write: new, empty, or a former export"},

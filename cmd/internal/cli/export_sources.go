@@ -17,8 +17,9 @@ import (
 )
 
 // exported are all objects that the cluster's stages would apply, in the order
-// of `up`. The cluster is not asked; Cloudflare is, for the tunnel. Only for
-// sealing are the secrets of the file asked for.
+// of `up`. Cloudflare is asked for the tunnel, and the cluster only where nothing
+// at Cloudflare shows that the tunnel is its own. Only for sealing are the
+// secrets of the file asked for.
 func (st *site) exported(ctx context.Context, sealing bool) ([]gitops.Group, error) {
 	var out []gitops.Group
 	for _, source := range []func(context.Context, bool) ([]gitops.Group, error){
