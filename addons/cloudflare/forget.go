@@ -32,7 +32,7 @@ func (r *Run) Forget(ctx context.Context) error {
 	if err != nil {
 		return again(err)
 	}
-	return again(settle(ctx, h.forgetTunnel, func(ctx context.Context) error { return removeTunnel(ctx, h.do, account, t.ID) }))
+	return again(h.settle(ctx, h.forgetTunnel, func(ctx context.Context) error { return removeTunnel(ctx, h.do, account, t.ID) }))
 }
 
 // ownTunnel is the tunnel if it is ours, or nil.

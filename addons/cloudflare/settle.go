@@ -4,29 +4,44 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
+// codeConnected refuses to delete a tunnel that somebody is connected to.
+const codeConnected = 1022
+
 // settle writes. Where the answer got lost it does not write again: it looks
 // again, and writes what is still missing then.
-func settle(ctx context.Context, forget func(), write func(context.Context) error) error {
-	var err error
-	for range tries {
-		err = write(ctx)
+func (h *hands) settle(ctx context.Context, forget func(), write func(context.Context) error) error {
+	for try := 1; ; try++ {
+		err := write(ctx)
 		forget()
-		if !uncertain(err) && !overtaken(err) || ctx.Err() != nil {
+		if !uncertain(err) && !overtaken(err) || try == tries || ctx.Err() != nil {
+			return err
+		}
+		if !is(err, codeConnected) {
+			continue
+		}
+		converge.Waiting(ctx, "the tunnel's connectors to stay away", "cloudflared on the nodes connects again as soon as it is cut off")
+		if !h.pause(ctx, 2*time.Second) {
 			return err
 		}
 	}
-	return err
 }
 
 // overtaken reports that what was looked at is no longer so: somebody has made
-// a record by that name since, or deleted the tunnel.
+// a record by that name since, deleted the tunnel, or connected to it.
 func overtaken(err error) bool {
+	return NotFound(err) || is(err, 81053, 81054, 81057, 81058, codeConnected)
+}
+
+// is reports whether Cloudflare refused with one of the codes.
+func is(err error, codes ...int) bool {
 	var refused *APIError
-	return NotFound(err) || errors.As(err, &refused) && slices.Contains([]int{81053, 81054, 81057, 81058}, refused.Code)
+	return errors.As(err, &refused) && slices.Contains(codes, refused.Code)
 }
 
 // again tells what to do where Cloudflare went away: nothing has to be undone.

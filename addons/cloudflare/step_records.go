@@ -142,7 +142,7 @@ func withdrawRecords(ctx context.Context, h *hands) error {
 }
 
 func (h *hands) edit(ctx context.Context, plan func(context.Context) ([]edit, error)) error {
-	return settle(ctx, h.forgetRecords, func(ctx context.Context) error {
+	return h.settle(ctx, h.forgetRecords, func(ctx context.Context) error {
 		todo, err := plan(ctx)
 		if err != nil && !inTheWay(err) {
 			return err

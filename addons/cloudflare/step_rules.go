@@ -61,7 +61,7 @@ func withdrawRules(ctx context.Context, h *hands) error { return h.put(ctx, stal
 // put reads the rules once more, because the whole document is replaced: what
 // somebody else has written since would be lost.
 func (h *hands) put(ctx context.Context, p plan) error {
-	return settle(ctx, h.forgetTunnel, func(ctx context.Context) error {
+	return h.settle(ctx, h.forgetTunnel, func(ctx context.Context) error {
 		h.rules.forget()
 		set, err := h.theRules(ctx)
 		if err != nil {

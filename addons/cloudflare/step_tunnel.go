@@ -110,7 +110,7 @@ func makeTunnel(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
-	return settle(ctx, h.forgetTunnel, func(ctx context.Context) error {
+	return h.settle(ctx, h.forgetTunnel, func(ctx context.Context) error {
 		if t, err := h.theTunnel(ctx); err != nil || t != nil {
 			return err
 		}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // view looks. What it has read serves all steps until something is written. A
@@ -24,6 +26,8 @@ type view struct {
 	token  cell[inventory.Secret]
 
 	proven atomic.Pointer[string] // the ID of a tunnel that was found to be ours
+
+	pause func(context.Context, time.Duration) bool // converge.Pause, but in tests
 }
 
 // ruleset is what a tunnel does, and the version of that.
@@ -33,7 +37,7 @@ type ruleset struct {
 }
 
 func newView(c Config, r Reader) *view {
-	v := &view{cfg: c, api: r, zones: map[string]*cell[zone]{}, ours: map[string]*cell[[]Record]{}}
+	v := &view{cfg: c, api: r, zones: map[string]*cell[zone]{}, ours: map[string]*cell[[]Record]{}, pause: converge.Pause}
 	for _, name := range c.flare().Zones {
 		v.zones[name], v.ours[name] = &cell[zone]{}, &cell[[]Record]{}
 	}

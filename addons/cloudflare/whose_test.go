@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
@@ -208,6 +209,26 @@ func TestForget(t *testing.T) {
 	}
 	if err := Observe(c, w.client(t)).Forget(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Connectors come back between the cut of their connections and the end of
+// their tunnel: it is waited for, and cut again, and not for ever.
+func TestConnectorsThatComeBack(t *testing.T) {
+	t.Parallel()
+	for times, gone := range map[int]bool{tries - 1: true, 0: false} {
+		w := newWorld(t, fakecloudflare.Options{})
+		c := config(public("git"))
+		w.mustRun(t, c)
+		w.fault(t, fakecloudflare.Fault{Kind: fakecloudflare.Refused, Code: codeConnected, Message: "active connections", Method: "DELETE", Path: "/cfd_tunnel/[^/]+$", Count: times})
+		w.ForgetCalls()
+		run, pauses, told := Bind(c, w.client(t)), 0, ""
+		run.view.pause = func(context.Context, time.Duration) bool { pauses++; return true }
+		err := run.Forget(converge.WithWaiting(t.Context(), func(what, _ string) { told = what }))
+		cuts := strings.Count(strings.Join(w.writes(), "\n"), "/connections")
+		if (err == nil) != gone || pauses != tries-1 || cuts != tries || !strings.Contains(told, "connectors") {
+			t.Errorf("%d times: %v, %d pauses, told %q, %v", times, err, pauses, told, w.writes())
+		}
 	}
 }
 
