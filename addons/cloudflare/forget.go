@@ -12,7 +12,7 @@ func (r *Run) Forget(ctx context.Context) error {
 	if h == nil || h.cfg.off() {
 		return nil
 	}
-	// Records are one proof of whose the tunnel is, so this comes first.
+	// Records are one sign of whose the tunnel is, so this comes first.
 	t, err := h.ownTunnel(ctx)
 	if err != nil {
 		return again(err)
@@ -35,7 +35,8 @@ func (r *Run) Forget(ctx context.Context) error {
 	return again(h.settle(ctx, h.forgetTunnel, func(ctx context.Context) error { return removeTunnel(ctx, h.do, account, t.ID) }))
 }
 
-// ownTunnel is the tunnel if it is ours, or nil.
+// ownTunnel is the tunnel if it is ours alone, or nil. For use an empty one that
+// nobody is connected to will do; to be deleted it has to show that it is ours.
 func (v *view) ownTunnel(ctx context.Context) (*tunnel, error) {
 	if !v.cfg.remote() {
 		return nil, nil
@@ -48,12 +49,20 @@ func (v *view) ownTunnel(ctx context.Context) (*tunnel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if theirs := slices.ContainsFunc(set.rules, func(r Rule) bool { return !r.last() && r.owner(v.cfg.Cluster.ID) == "" }); theirs {
-		v.cfg.warn("tunnel "+t.Name+" stays: it has rules of somebody else's", "take it away at https://one.dash.cloudflare.com when nobody needs it")
-		return nil, nil
+	why := "it has rules of somebody else's"
+	if theirs := slices.ContainsFunc(set.rules, func(r Rule) bool { return !r.last() && r.owner(v.cfg.Cluster.ID) == "" }); !theirs {
+		if ours, err := v.marked(ctx, t); err != nil || ours {
+			return t, err
+		}
+		held, err := v.held(ctx, t)
+		if held {
+			return t, nil
+		}
+		why = "nothing shows that it is this cluster's"
+		if err != nil {
+			why += ": " + err.Error()
+		}
 	}
-	if ours, err := v.owns(ctx, t); err != nil || !ours {
-		return nil, err
-	}
-	return t, nil
+	v.cfg.warn("tunnel "+t.Name+" stays: "+why, "take it away at https://one.dash.cloudflare.com when nobody needs it")
+	return nil, nil
 }

@@ -71,38 +71,46 @@ func (v *view) mayUse(ctx context.Context) error {
 		"write another edge.tunnel.name, or let k3sedge use this one with --adopt; rules that are there stay")
 }
 
-// owns reports whether the tunnel is this cluster's. A tunnel has no field for
-// a mark, so it is known by what belongs to it: the token in the cluster, our
-// rules, our records. One that nobody has connected to and that leads nowhere is
-// one that we made, or might as well be.
+// owns reports whether the tunnel is this cluster's. One that nobody has
+// connected to and that leads nowhere is one that we made, or might as well be.
 func (v *view) owns(ctx context.Context, t *tunnel) (bool, error) {
 	set, err := v.theRules(ctx)
 	if err != nil {
 		return false, err
 	}
-	ours := func(r Rule) bool { return r.owner(v.cfg.Cluster.ID) != "" }
-	if slices.ContainsFunc(set.rules, ours) {
+	if !t.served() && !slices.ContainsFunc(set.rules, func(r Rule) bool { return !r.last() }) {
 		return true, nil
 	}
-	named := func(r Rule) bool { return !r.last() }
-	if !t.served() && !slices.ContainsFunc(set.rules, named) {
-		return true, nil
+	if ours, err := v.marked(ctx, t); err != nil || ours {
+		return ours, err
 	}
-	records, err := v.allRecords(ctx)
+	return v.held(ctx, t)
+}
+
+// marked reports whether what belongs to the tunnel has our mark, since it has
+// no field for one itself: a rule, or a record that leads to it.
+func (v *view) marked(ctx context.Context, t *tunnel) (bool, error) {
+	set, err := v.theRules(ctx)
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(records, func(r Record) bool { return r.Content == target(t.ID) }) {
+	if slices.ContainsFunc(set.rules, func(r Rule) bool { return r.owner(v.cfg.Cluster.ID) != "" }) {
 		return true, nil
 	}
+	records, err := v.allRecords(ctx)
+	return slices.ContainsFunc(records, func(r Record) bool { return r.Content == target(t.ID) }), err
+}
+
+// held reports whether the cluster has the tunnel's token.
+func (v *view) held(ctx context.Context, t *tunnel) (bool, error) {
 	if v.cfg.Held == nil {
 		return false, nil
 	}
-	held, err := v.cfg.Held(ctx)
+	id, err := v.cfg.Held(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look whose tunnel %s is: %w", t.Name, err)
 	}
-	return held == t.ID, nil
+	return id == t.ID, nil
 }
 
 func makeTunnel(ctx context.Context, h *hands) error {

@@ -212,6 +212,39 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// An empty tunnel by that name may be used, but it may be another cluster's as
+// well: it is deleted only for a sign that it is ours.
+func TestATunnelIsDeletedOnlyForASign(t *testing.T) {
+	t.Parallel()
+	away := errors.New("the cluster is away")
+	for name, tc := range map[string]struct {
+		held string
+		err  error
+		gone bool
+		told string
+	}{
+		"no sign at all":         {"", nil, false, "nothing shows that it is this cluster's"},
+		"another one's token":    {anotherID, nil, false, "nothing shows that it is this cluster's"},
+		"the cluster is away":    {"", away, false, away.Error()},
+		"the cluster holds it":   {"TUNNEL", nil, true, ""},
+		"a record of ours to it": {"RECORD", nil, true, ""},
+	} {
+		w := newWorld(t, fakecloudflare.Options{})
+		id := w.made(t, "cloudflare")
+		c, told := config(), ""
+		c.Warn = func(text, hint string) { told += text + hint }
+		c.Held = func(context.Context) (string, error) { return strings.ReplaceAll(tc.held, "TUNNEL", id), tc.err }
+		if tc.held == "RECORD" {
+			w.addRecord(t, fakecloudflare.Record{Name: "git.lab.test", Type: "CNAME", Content: target(id), Proxied: true, Comment: recordMark(clusterID, "git")})
+		}
+		err := Bind(c, w.client(t)).Forget(t.Context())
+		gone := !slices.ContainsFunc(w.Tunnels(), func(t fakecloudflare.Tunnel) bool { return t.Deleted == nil })
+		if err != nil || gone != tc.gone || !strings.Contains(told, tc.told) || (told == "") != gone || !gone && !strings.Contains(told, "dash.cloudflare.com") || len(w.Records("")) > 0 {
+			t.Errorf("%s: %v, gone %v, told %q", name, err, gone, told)
+		}
+	}
+}
+
 // Connectors come back between the cut of their connections and the end of
 // their tunnel: it is waited for, and cut again, and not for ever.
 func TestConnectorsThatComeBack(t *testing.T) {
