@@ -23,7 +23,8 @@ func newDownCommand(s Streams) *cli.Command {
 		Name: "down", Usage: "show what would be destroyed, ask, destroy",
 		Description: `Destroys the VMs of this cluster and their disks. A VM is only touched if its
 number, its name and the mark in its description all agree. The image stays. Before
-that, the records and the tunnel of this cluster are taken away at Cloudflare.`,
+that, the records and the tunnel of this cluster are taken away at Cloudflare. A tunnel
+that others use too only loses this cluster's rules.`,
 		Flags: []cli.Flag{fileFlag(), yesFlag("do not ask"), switchFlag("keep-names", "leave records and tunnel at Cloudflare as they are")},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
