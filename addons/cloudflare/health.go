@@ -13,9 +13,10 @@ type Health struct {
 	Name string `json:"name"`
 	ID   string `json:"id,omitempty"`
 	// Status is inactive (never connected), degraded, healthy or down; absent
-	// where there is no such tunnel.
+	// where there is no such tunnel, Unknown where it may not be looked at.
 	Status     string          `json:"status"`
-	Version    int             `json:"version"` // of its rules
+	Reason     string          `json:"reason,omitempty"` // why it is unknown
+	Version    int             `json:"version"`          // of its rules
 	Connectors []ConnectorInfo `json:"connectors"`
 }
 
@@ -30,6 +31,10 @@ type ConnectorInfo struct {
 	Rules int `json:"rules"`
 }
 
+// Unknown is a tunnel that the token need not be allowed to see: one with local
+// management.
+const Unknown = "unknown"
+
 // Good reports whether requests come through.
 func (h Health) Good() bool { return h.Status == "healthy" }
 
@@ -40,6 +45,8 @@ func (h Health) Hint() string {
 		return ""
 	case h.Status == absent:
 		return "k3sedge up makes the tunnel"
+	case h.Status == Unknown:
+		return "to have it shown, add Account Cloudflare Tunnel:Read to the token at " + tokensPage
 	case h.Status == "degraded":
 		return "some connections are missing; the nodes need to reach Cloudflare on port 7844, TCP and UDP"
 	}
@@ -53,28 +60,39 @@ func (r *Run) Health(ctx context.Context) (*Health, error) {
 		return nil, nil
 	}
 	out := &Health{Name: v.cfg.Cluster.Edge.Tunnel.Name, Status: absent}
-	account, err := v.account(ctx)
+	err := v.health(ctx, out)
+	if v.cfg.local() && lacks(err) {
+		out.Status, out.Reason, err = Unknown, "the token may not look at tunnels", nil
+	}
 	if err != nil {
 		return nil, err
 	}
+	return out, nil
+}
+
+func (v *view) health(ctx context.Context, out *Health) error {
+	account, err := v.account(ctx)
+	if err != nil {
+		return err
+	}
 	if out.ID, err = v.tunnelID(ctx); err != nil || out.ID == "" {
-		return out, err
+		return err
 	}
 	var t tunnel
 	_, err = v.api.Read(ctx, tunnels(account, "/"+out.ID), &t)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the tunnel %s: %w", out.Name, err)
+		return fmt.Errorf("ask for the tunnel %s: %w", out.Name, err)
 	}
 	out.Status = t.Status
 	if v.cfg.remote() {
 		set, err := v.theRules(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		out.Version = set.Version
 	}
 	out.Connectors, err = connectors(ctx, v.api, account, out.ID)
-	return out, err
+	return err
 }
 
 func connectors(ctx context.Context, r Reader, account, id string) ([]ConnectorInfo, error) {

@@ -53,6 +53,24 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// With local management the token need not be allowed to see tunnels.
+func TestHealthWithoutThePermissionForTunnels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloudflare.Options{})
+	w.token = "lab-token-with-few-rights-00000000000000b"
+	if err := w.SetToken(fakecloudflare.Token{Value: w.token, Grants: fakecloudflare.Grants(testZone, fakecloudflare.ZoneRead, fakecloudflare.DNSEdit)}); err != nil {
+		t.Fatal(err)
+	}
+	h, err := Observe(local(), w.client(t)).Health(t.Context())
+	if err != nil || h.Status != Unknown || h.ID != tunnelUUID || h.Good() || h.Reason != "the token may not look at tunnels" || !strings.Contains(h.Hint(), "Account Cloudflare Tunnel:Read") {
+		t.Errorf("%+v, %v", h, err)
+	}
+	var lacks *PermissionError
+	if _, err := Observe(config(), w.client(t)).Health(t.Context()); !errors.As(err, &lacks) {
+		t.Errorf("with remote management: %v", err)
+	}
+}
+
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakecloudflare.Options{})

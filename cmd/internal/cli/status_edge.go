@@ -72,7 +72,7 @@ func (st *site) troubledCertificates(ctx context.Context) ([]string, error) {
 
 // ready reports whether all that is asked for is as it should be.
 func (e edgeState) ready() bool {
-	return len(e.Certificates) == 0 && (e.CertManager == "" || e.CertManager == certManagerRuns) && (e.Tunnel == nil || e.Tunnel.Good())
+	return len(e.Certificates) == 0 && (e.CertManager == "" || e.CertManager == certManagerRuns) && (e.Tunnel == nil || e.Tunnel.Good() || e.Tunnel.Status == cloudflare.Unknown)
 }
 
 // write tells it in lines below the nodes.
@@ -86,7 +86,11 @@ func (e edgeState) write(w io.Writer) {
 	if e.Tunnel == nil {
 		return
 	}
-	fmt.Fprintf(w, "\ntunnel %s: %s, %s\n", e.Tunnel.Name, e.Tunnel.Status, counted(len(e.Tunnel.Connectors), "connector", "connectors"))
+	detail := ", " + counted(len(e.Tunnel.Connectors), "connector", "connectors")
+	if e.Tunnel.Reason != "" {
+		detail = ": " + e.Tunnel.Reason
+	}
+	fmt.Fprintf(w, "\ntunnel %s: %s%s\n", e.Tunnel.Name, e.Tunnel.Status, detail)
 	for _, c := range e.Tunnel.Connectors {
 		fmt.Fprintf(w, "  %s from %s by %s, rules version %d\n", c.Version, c.Origin, strings.Join(c.Places, ", "), c.Rules)
 	}

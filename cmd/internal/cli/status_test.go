@@ -122,6 +122,7 @@ func TestTheEdgesState(t *testing.T) {
 		"all of it":          {edgeState{CertManager: "running", Tunnel: healthy}, true, []string{"cert-manager: running", "tunnel k3sedge-home: healthy, 1 connector\n", "  2026.8.2 from 192.0.2.1 by fra03, fra07, rules version 3\n"}},
 		"no cert-manager":    {edgeState{CertManager: "not there", Tunnel: healthy}, false, []string{"cert-manager: not there"}},
 		"an old certificate": {edgeState{CertManager: "running", Certificates: []string{"certificate edge-git/git-tls expired"}}, false, []string{"  certificate edge-git/git-tls expired\n"}},
+		"may not be seen":    {edgeState{Tunnel: &cloudflare.Health{Name: "t", Status: cloudflare.Unknown, Reason: "the token lacks it"}}, true, []string{"tunnel t: unknown: the token lacks it\n", "Tunnel:Read"}},
 		"no connector":       {edgeState{Tunnel: &cloudflare.Health{Name: "t", Status: "down"}}, false, []string{"tunnel t: down, 0 connectors\n", "port 7844"}},
 	} {
 		var out bytes.Buffer
