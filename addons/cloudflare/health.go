@@ -65,7 +65,7 @@ func (r *Run) Health(ctx context.Context) (*Health, error) {
 		out.Status, out.Reason, err = Unknown, "the token may not look at tunnels", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, again(err)
 	}
 	return out, nil
 }

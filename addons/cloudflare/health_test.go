@@ -69,6 +69,12 @@ func TestHealthWithoutThePermissionForTunnels(t *testing.T) {
 	if _, err := Observe(config(), w.client(t)).Health(t.Context()); !errors.As(err, &lacks) {
 		t.Errorf("with remote management: %v", err)
 	}
+	w.fault(t, fakecloudflare.Fault{Kind: fakecloudflare.Reset})
+	for _, c := range []Config{local(), config()} {
+		if h, err := Observe(c, w.client(t)).Health(t.Context()); h != nil || !Away(err) || !strings.Contains(hintOf(err), "cloudflarestatus.com") {
+			t.Errorf("%+v, %v, hint %q", h, err, hintOf(err))
+		}
+	}
 }
 
 func TestFindings(t *testing.T) {
