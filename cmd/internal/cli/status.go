@@ -53,6 +53,8 @@ type statusDocument struct {
 	edgeState
 }
 
+const hintAway = "k3sedge up says what keeps K3s from answering; `journalctl -u k3s` on the first server has its own words"
+
 func runStatus(ctx context.Context, s Streams, file, output string) error {
 	ctx, release := untilInterrupted(ctx)
 	defer release()
@@ -65,7 +67,8 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 		return err
 	}
 	document, trouble := st.status(ctx)
-	document.edgeState, trouble = st.edgeState(ctx, trouble)
+	// Cloudflare may be away as well, with another hint.
+	document.edgeState, trouble = st.edgeState(ctx, orHint(trouble, hintAway))
 	if ctx.Err() != nil {
 		return couldNotLook{context.Cause(ctx)}
 	}
@@ -82,7 +85,7 @@ func runStatus(ctx context.Context, s Streams, file, output string) error {
 	case err != nil:
 		return err
 	case trouble != nil:
-		return couldNotLook{orHint(trouble, "k3sedge up says what keeps K3s from answering; `journalctl -u k3s` on the first server has its own words")}
+		return couldNotLook{orHint(trouble, hintAway)}
 	case !document.ready():
 		return outcome(exitFindings)
 	}
