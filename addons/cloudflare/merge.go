@@ -79,11 +79,11 @@ func (s scope) merge(live, want []Rule) ([]Rule, []converge.Change) {
 	var changes []converge.Change
 	for _, w := range want {
 		r, ok := found.have[w.Hostname]
-		taken := found.foreign[w.Hostname] != nil
-		if ok && (taken || r.as(w)) {
+		switch taken := found.foreign[w.Hostname] != nil; {
+		case ok && (taken || r.as(w)):
 			ours = append(ours, r)
-		}
-		if taken || ok && r.as(w) {
+			continue
+		case taken:
 			continue
 		}
 		ours = append(ours, w)

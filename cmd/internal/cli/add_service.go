@@ -53,7 +53,7 @@ k3sedge add-service wiki --host wiki.example.org --to 10.0.0.30:80 --expose publ
 }
 
 func adoptFlag() cli.Flag {
-	return switchFlag("adopt", "take over records, tunnels and rules of somebody else's that are in the way; without it they are shown, and nothing is changed")
+	return switchFlag("adopt", "take over records, tunnels and rules of somebody else's that are in the way; without it they are shown and stay as they are")
 }
 
 func serviceOutputFlag() cli.Flag {
