@@ -59,6 +59,9 @@ func exported(t *testing.T, e *edge) {
 		}
 		e.refuseSecrets(result{stdout: e.read(filepath.Join(dir, name))})
 	}
+	if named := e.read(filepath.Join(dir, "secrets.txt")); !strings.Contains(named, "git-tls") || strings.Contains(named, "argocd-tls") {
+		t.Errorf("what nobody fills but the user is to be named, and that alone:\n%s", named)
+	}
 	if again := e.must(0, "export", "--to", dir); !strings.Contains(again.stderr, "no change") {
 		t.Errorf("the second export is another:\n%s", again.stderr)
 	}
