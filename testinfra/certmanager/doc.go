@@ -16,5 +16,8 @@
 // people add. An unknown flag ends the program. Issuers for Venafi say that
 // they cannot be: see the folder vcert.
 //
+// Its tests run where the bundle is built (make bundle). go vet would take
+// minutes for the packages below and is left out.
+//
 // It imports nothing of ours.
 package main
