@@ -20,6 +20,10 @@ func run(args []string, out, errs io.Writer) int {
 	if err == nil {
 		return 0
 	}
+	var end exitCode
+	if errors.As(err, &end) {
+		return int(end)
+	}
 	fmt.Fprintln(errs, "error:", err)
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
@@ -37,3 +41,9 @@ type usageError string
 
 // Error is what is wrong with it.
 func (e usageError) Error() string { return string(e) }
+
+// exitCode ends the program with a code when everything has been told.
+type exitCode int
+
+// Error names the code; it is never shown.
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }

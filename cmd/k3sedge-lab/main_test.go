@@ -28,7 +28,7 @@ func TestHelpNamesEveryCommandWithAnExample(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d", code)
 	}
-	for _, command := range []string{"up", "down", "status", "exec", "project", "image", "fault", "cloudflare", "restart", "machine"} {
+	for _, command := range []string{"up", "down", "status", "exec", "project", "image", "fault", "cloudflare", "restart", "machine", "verify"} {
 		if !strings.Contains(help, "\n   "+command+" ") {
 			t.Errorf("the help does not name %s:\n%s", command, help)
 		}
@@ -55,6 +55,11 @@ func TestWrongUsageIsRefusedBeforeAnythingIsDone(t *testing.T) {
 		"too many orders":   {"cloudflare", "records", "all"},
 		"machine, no key":   {"machine", "m", "10.77.0.21"},
 		"machine, no place": {"machine", "--key", "/dev/null", "m"},
+		"verify nothing":    {"verify"},
+		"verify, no folder": {"verify", "--project", "/nowhere", "--k3sedge", "/dev/null"},
+		"verify, no CA":     {"verify", "--project", "/nowhere", "--k3sedge", "/dev/null", "--ca", "/nowhere"},
+		"no such promise":   {"verify", "--project", "/nowhere", "--k3sedge", "/dev/null", "--only", "ports"},
+		"verify, no binary": {"verify", "--project", "/nowhere", "--k3sedge", "/nowhere"},
 	} {
 		code, out, errs := runLab(t, args...)
 		if code != 2 || !strings.HasPrefix(errs, "error: ") && !strings.Contains(errs, "\nerror: ") {
@@ -93,5 +98,18 @@ func TestNamesThatCannotBePartOfANamespace(t *testing.T) {
 		if code := run([]string{"k3sedge-lab", "--name", name, "status"}, &out, &errs); code == 0 {
 			t.Errorf("%q is a lab's name: %s", name, out.String())
 		}
+	}
+}
+
+func TestThePromisesAreListed(t *testing.T) {
+	code, out, _ := runLab(t, "verify", "--list")
+	if code != 0 || !strings.Contains(out, "ports-from-outside: ") || !strings.Contains(out, "after-reboot/ports-from-outside: ") {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	if code, _, errs := runLab(t, "probe", "nothing"); code != 1 || !strings.Contains(errs, "read the request") {
+		t.Errorf("probe: exit %d\n%s", code, errs)
+	}
+	if code := run([]string{"k3sedge-lab", "probe", `{"targets":[{"address":"127.0.0.1","tcp":"x"}]}`}, &bytes.Buffer{}, &bytes.Buffer{}); code != 0 {
+		t.Errorf("probe: exit %d", code)
 	}
 }

@@ -1,0 +1,195 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k3sedge/k3sedge/hardening"
+	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/verify/probe"
+)
+
+// pages are answers of a prober to pages.
+func pages(t *testing.T, shown ...probe.Shown) answer {
+	t.Helper()
+	text, err := json.Marshal(probe.Answer{Pages: shown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{holds: "probe", stdout: string(text)}
+}
+
+func ready(traefik string) answer {
+	return answer{holds: "status", stdout: fmt.Sprintf(
+		`{"nodes":[{"name":"edge-1","k3s":"active","node":"ready","traefik":"ready"},{"name":"edge-2","k3s":"active","node":"ready","traefik":%q}]}`, traefik)}
+}
+
+func TestAServiceIsAskedForThroughEachNode(t *testing.T) {
+	t.Parallel()
+	shown := probe.Shown{Status: 200, Header: promisedHeaders()}
+	r, f := newRun(t, ready("ready"), answer{holds: "add-service"}, answer{holds: "remove-service"}, pages(t, shown, shown))
+	r.verdict(t, "service-end-to-end", LeftOut, "--backend")
+	r.site.Backend = "10.77.0.50:3000"
+	r.verdict(t, "service-end-to-end", Kept, "")
+	r.verdict(t, "service-end-to-end", Kept, "")
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	count := func(text string) (n int) {
+		for _, line := range f.asked {
+			if strings.Contains(line, text) {
+				n++
+			}
+		}
+		return n
+	}
+	if count("add-service") != 1 || count("remove-service") != 1 {
+		t.Errorf("added and taken away once? %q", f.asked)
+	}
+	for name, second := range map[string]probe.Shown{
+		"https://k3sedge-verify.lab.test/ through edge-2: status 502":                    {Status: 502, Header: promisedHeaders()},
+		`through edge-2: X-Content-Type-Options is "", want "nosniff"`:                   {Status: 200, Header: map[string]string{}},
+		"https://k3sedge-verify.lab.test/ through edge-2: tls: unknown certificate name": {Error: "tls: unknown certificate name"},
+	} {
+		r, _ := newRun(t, ready("ready"), answer{holds: "add-service"}, pages(t, shown, second))
+		r.site.Backend = "10.77.0.50:3000"
+		r.verdict(t, "service-end-to-end", Broken, name)
+	}
+	r, _ = newRun(t, ready("not there"))
+	r.verdict(t, "service-end-to-end", Broken, "edge-2: K3s is active, in the cluster ready, Traefik not there")
+	r, _ = newRun(t, answer{holds: "status", stdout: `{"nodes":[]}`})
+	r.verdict(t, "service-end-to-end", Unseen, "0 nodes")
+	r, _ = newRun(t, answer{holds: "status", stderr: "error: no route", code: 4})
+	r.verdict(t, "service-end-to-end", Unseen, "no route")
+}
+
+func TestServicesThatAreThere(t *testing.T) {
+	t.Parallel()
+	r, _ := newRun(t)
+	r.project.Services = []inventory.Service{{Name: "git", Host: "git.lab.test"}, {Name: "cd", Host: "cd.lab.test", Passthrough: true}}
+	got, err := r.wantedPages(t.Context())
+	if err != nil || len(got) != 4 || !got[0].page.AnyChain || got[0].page.Handshake || !got[1].page.Handshake {
+		t.Errorf("%v, %+v", err, got)
+	}
+	if got[3].page.Node != netip.MustParseAddrPort("10.77.0.12:443") || got[3].page.Host != "cd.lab.test" {
+		t.Errorf("%+v", got[3].page)
+	}
+	r.site.Roots = "a PEM"
+	if got, _ := r.wantedPages(t.Context()); got[0].page.AnyChain || got[0].page.Roots != "a PEM" {
+		t.Errorf("%+v", got[0].page)
+	}
+}
+
+func TestDriftIsNamedExactly(t *testing.T) {
+	t.Parallel()
+	failing := map[string]hardening.Status{}
+	for _, d := range drifts() {
+		for _, id := range words(d.controls) {
+			failing[id] = hardening.Fail
+		}
+	}
+	after := answer{holds: "harden --check --timeout 15m --file"}
+	found := func(f map[string]hardening.Status) answer { return audited(t, 3, f) }
+	r, f := newRun(t, answer{holds: "sudo -n sh -s"}, after, found(failing), answer{holds: "harden"})
+	r.site.Disruptive = true
+	r.verdict(t, "drift-is-found-and-mended", Kept, "")
+	if len(f.asked) != 4 {
+		t.Errorf("%q", f.asked)
+	}
+	delete(failing, "FW-01")
+	r, f = newRun(t, answer{holds: "sudo -n sh -s"}, after, found(failing), answer{holds: "harden"})
+	r.site.Disruptive = true
+	r.verdict(t, "drift-is-found-and-mended", Broken, "names [")
+	if last := f.asked[len(f.asked)-1]; !strings.HasPrefix(last, "k3sedge harden --file") {
+		t.Errorf("the drift was left behind: %q", f.asked)
+	}
+}
+
+// door is a prober that finds port 22 as the list says, one look after another.
+type door struct {
+	*fake
+	open []bool
+}
+
+func (d *door) command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
+	if strings.Contains(strings.Join(argv, " "), `"connect":true`) && len(d.open) > 0 {
+		s := probe.Seen{Asked: 1}
+		if d.open[0] {
+			s.Open = []uint16{22}
+		}
+		d.open = d.open[1:]
+		text, err := json.Marshal(probe.Answer{Seen: []probe.Seen{s}})
+		if err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		d.answers = append([]answer{{holds: `"connect":true`, stdout: string(text)}}, d.answers...)
+		d.mu.Unlock()
+	}
+	return d.fake.command(ctx, argv...)
+}
+
+func TestALockOutIsSeenAndTakenBack(t *testing.T) {
+	t.Parallel()
+	r, f := newRun(t, answer{holds: "apply; sleep 600"}, answer{holds: "harden --check --only FW", stdout: "nothing of it"})
+	r.site.Operator, r.site.Disruptive = (&door{f, []bool{false, true}}).command, true
+	r.verdict(t, "lock-out-is-rolled-back", Broken, "edge-1 does not tell that the change verify-lock-out-")
+	if r.seen.machines.done {
+		t.Error("what was read before is believed after a change")
+	}
+	text, err := transaction("an-id", 12e9)
+	if err != nil || !strings.Contains(text, `"window":12`) || !strings.Contains(text, "policy drop") {
+		t.Errorf("%v: %s", err, text)
+	}
+	n := r.cluster.Nodes[0]
+	r, _ = newRun(t, answer{holds: "harden", stdout: `"the last change, an-id, was rolled back at noon"`})
+	if err := r.rolledBack(t.Context(), n, "an-id"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAWrongPinIsTried(t *testing.T) {
+	t.Parallel()
+	r, f := newRun(t, answer{holds: "harden --check --only SSH-01", stderr: "error: edge-1: host key is another", code: 4})
+	for _, name := range []string{"k3sedge.yaml", "id_ed25519"} {
+		if err := os.WriteFile(filepath.Join(r.site.Project, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wrong findings
+	if err := r.wrongPin(t.Context(), &wrong); err != nil || len(wrong) != 0 {
+		t.Errorf("%v, %v", err, wrong)
+	}
+	file := f.asked[0][strings.LastIndex(f.asked[0], " ")+1:]
+	if filepath.Dir(filepath.Dir(file)) != filepath.Dir(r.site.Project) || strings.HasPrefix(file, r.site.Project) {
+		t.Errorf("not beside the project, where relative paths hold: %s", file)
+	}
+	if left, err := os.ReadDir(filepath.Dir(r.site.Project)); err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), ".k3sedge-verify-") }) {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	f.answers = []answer{{holds: "harden", code: 0}}
+	if err := r.wrongPin(t.Context(), &wrong); err != nil || len(wrong) != 1 {
+		t.Errorf("%v, %v", err, wrong)
+	}
+}
+
+func TestOneServesWhileTheOtherIsOff(t *testing.T) {
+	t.Parallel()
+	r, f := newRun(t, answer{holds: "boot_id", stdout: "another-boot\nrunning\n"}, answer{holds: "status"}, answer{holds: `"pages":[{"node":"10.77.0.11`, stdout: `{"pages":[{"status":200},{"status":200}]}`},
+		answer{holds: "probe", stdout: `{"pages":[{"status":200}]}`})
+	power := &dead{}
+	r.site.Operator, r.site.Disruptive, r.site.Power = (&door{f, []bool{false}}).command, true, power
+	r.project.Services = []inventory.Service{{Name: "git", Host: "git.lab.test"}}
+	r.verdict(t, "one-machine-killed", Kept, "")
+	if !slices.Equal(power.asked, []string{"off edge-1", "on edge-1"}) {
+		t.Errorf("%q", power.asked)
+	}
+}
