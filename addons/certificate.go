@@ -13,6 +13,11 @@ func issued(e inventory.Edge) bool {
 	return certmanager.Wanted(inventory.Cluster{Edge: &e})
 }
 
+// signed reports whether Cloudflare's Origin CA signs them.
+func signed(e inventory.Edge) bool {
+	return e.Certificates != nil && e.Certificates.Issuer == inventory.IssuerOrigin
+}
+
 // shared reports whether there is one certificate for each zone.
 func shared(e inventory.Edge) bool {
 	return issued(e) && e.Certificates.Strategy == inventory.CertWildcard && e.Cloudflare != nil

@@ -9,20 +9,8 @@ import (
 
 	"github.com/k3sedge/k3sedge/addons/certmanager"
 	"github.com/k3sedge/k3sedge/addons/object"
-	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
-
-// certifying is the step that sees to the certificates, if there is one.
-func (c Config) certifying() []converge.Step[*view, *hands] {
-	switch {
-	case c.Cluster.Edge == nil || c.Cluster.Edge.Certificates == nil:
-		return nil
-	case c.Cluster.Edge.Certificates.Issuer == inventory.IssuerOrigin:
-		return []converge.Step[*view, *hands]{step{"services/certificates", checkOrigin, signOrigin}}
-	}
-	return []converge.Step[*view, *hands]{step{"services/certificates", checkIssued, awaitIssued}}
-}
 
 // unissued are the certificates that are wanted and not issued.
 func (v *view) unissued(ctx context.Context) ([]object.Certificate, []converge.Change, error) {
@@ -54,8 +42,17 @@ func (v *view) unissued(ctx context.Context) ([]object.Certificate, []converge.C
 	return open, changes, nil
 }
 
+// checkIssued is done when all certificates are issued, and those of zones gone
+// that were shown until then.
 func checkIssued(ctx context.Context, v *view) ([]converge.Change, error) {
 	_, changes, err := v.unissued(ctx)
+	if err != nil {
+		return nil, err
+	}
+	zones, err := v.goes(ctx, true)
+	for _, l := range zones {
+		changes = append(changes, l.change())
+	}
 	return changes, err
 }
 
@@ -64,7 +61,21 @@ func awaitIssued(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
-	return certmanager.Await(ctx, h.do, open)
+	if err := certmanager.Await(ctx, h.do, open); err != nil {
+		return err
+	}
+	zones, err := h.goes(ctx, true)
+	if err != nil {
+		return err
+	}
+	return together(ctx, zones, h.remove)
+}
+
+// shownYet reports whether it is a certificate for all hosts of a zone, or what
+// has it shown, in whose place others are being issued.
+func (v *view) shownYet(l *left) bool {
+	shown := l.kind.Name == object.Certificate{}.Kind().Name || l.kind.Name == object.TLSStore{}.Kind().Name
+	return shown && l.owner == "" && issued(*v.edge())
 }
 
 // replaces reports whether routes are to be changed that answer already.

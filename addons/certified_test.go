@@ -104,8 +104,8 @@ func TestStuckCertificateIsExplained(t *testing.T) {
 	t.Parallel()
 	for words, tc := range map[string]struct{ want, hint string }{
 		refused: {"Cloudflare refuses the token: certificate edge-git/git-tls: it does not go on", "DNS:Edit"},
-		`DNS record for "git.example.org" not yet propagated`: {"the proof is not to be seen at the name servers: wait for certificates (edge-git/git-tls: Issuing certificate as Secret does not exist → request → order pending → challenge for git.example.org pending, not presented: DNS record", "edge.certificates.nameservers"},
-		"": {"challenge for git.example.org pending, not presented): not within 10m0s", "kubectl describe"},
+		`DNS record for "git.example.org" not yet propagated`: {"the proof is not to be seen at the name servers: certificate edge-git/git-tls: Issuing certificate as Secret does not exist → request → order pending → challenge for git.example.org pending, not presented: DNS record", "edge.certificates.nameservers"},
+		"": {"challenge for git.example.org pending, not presented: not within 10m0s", "kubectl describe"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			_, text, err := run(t, certConfig(testService()), slow(t, words, nil))
@@ -114,6 +114,32 @@ func TestStuckCertificateIsExplained(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStuckCertificateKeepsNothingBack: whatever can be made is made before any
+// is waited for, and each that is not issued is named with its cause.
+func TestStuckCertificateKeepsNothingBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := slow(t, refused, func(k *fakekube.Kube, path string, o map[string]any) bool {
+			late := o["kind"] == "Certificate" && path != gitCertificate
+			if late {
+				stands(t, k, o, "Ready", "False", "not yet")
+			}
+			return late
+		})
+		l := &eventlog.Log{}
+		publish := converge.Stage{Name: "publish"}
+		_, err := converge.Run(t.Context(), nil, l, Stages(certConfig(testService(), named("nas"), named("wiki")), k.API(), publish)...)
+		for _, want := range []string{"Cloudflare refuses the token: certificate edge-git/git-tls: it", "certificate edge-nas/nas-tls: not yet: not within 10m0s", "certificate edge-wiki/wiki-tls: not yet: not"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is not in %v", want, err)
+			}
+		}
+		if strings.Count(l.String(), "stage-finished") != 3 || strings.Index(l.String(), "stage-finished") > strings.Index(l.String(), "step-started services/certificates") {
+			t.Errorf("nothing was published:\n%s", l)
+		}
+	})
 }
 
 // TestNextRunGoesOn: what the user has mended is tried again at once, although

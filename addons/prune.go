@@ -59,7 +59,7 @@ func (l *left) lookInside(ctx context.Context, r cluster.Reader) (err error) {
 var errNoFolder = errors.New("there is no folder services/")
 
 func checkPrune(ctx context.Context, v *view) ([]converge.Change, error) {
-	todo, err := v.leftovers(ctx)
+	todo, err := v.goes(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -69,50 +69,42 @@ func checkPrune(ctx context.Context, v *view) ([]converge.Change, error) {
 	}
 	var out []converge.Change
 	for _, l := range todo {
-		c := converge.Change{ID: id(l.owner, l.kind, l.meta.Name), Have: applied, Want: absent}
-		switch {
-		case l.leaving():
-			c.Have = going
-		case len(l.foreign) > 0:
-			c.Have, c.Want = "holds what is not of k3sedge: "+strings.Join(l.foreign, ", "), "kept, without the label"
-		}
-		out = append(out, c)
+		out = append(out, l.change())
 	}
 	return out, nil
 }
 
+// goes are the leftovers that go at once, or those that go last of all.
+func (v *view) goes(ctx context.Context, last bool) ([]*left, error) {
+	all, err := v.leftovers(ctx)
+	return slices.DeleteFunc(all, func(l *left) bool { return v.shownYet(l) != last }), err
+}
+
+func (l *left) change() converge.Change {
+	c := converge.Change{ID: id(l.owner, l.kind, l.meta.Name), Have: applied, Want: absent}
+	switch {
+	case l.leaving():
+		c.Have = going
+	case len(l.foreign) > 0:
+		c.Have, c.Want = "holds what is not of k3sedge: "+strings.Join(l.foreign, ", "), "kept, without the label"
+	}
+	return c
+}
+
 // prune takes away routes first, then what they named, then the namespaces.
-// Certificates of zones go last: those of the services that they were for are
-// issued by then.
 func prune(ctx context.Context, h *hands) error {
-	todo, err := h.leftovers(ctx)
+	todo, err := h.goes(ctx, false)
 	if err != nil {
 		return err
 	}
 	for phase := object.PhaseRoutes; phase > object.PhaseNamespaces; phase-- {
-		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return object.Phase(l.kind) != phase || l.ofZone() })
+		part := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return object.Phase(l.kind) != phase })
 		if err := together(ctx, part, h.remove); err != nil {
 			return err
 		}
 	}
-	namespaces := slices.DeleteFunc(slices.Clone(todo), func(l *left) bool { return !l.kind.Cluster })
-	if err := together(ctx, namespaces, h.removeNamespace); err != nil {
-		return err
-	}
-	zones := slices.DeleteFunc(todo, func(l *left) bool { return !l.ofZone() })
-	if len(zones) == 0 {
-		return nil
-	}
-	if err := awaitIssued(ctx, h); err != nil {
-		return err
-	}
-	return together(ctx, zones, h.remove)
-}
-
-// ofZone reports whether it is a certificate for all hosts of a zone, or what
-// has it shown.
-func (l *left) ofZone() bool {
-	return l.owner == "" && (l.kind.Name == object.Certificate{}.Kind().Name || l.kind.Name == object.TLSStore{}.Kind().Name)
+	namespaces := slices.DeleteFunc(todo, func(l *left) bool { return !l.kind.Cluster })
+	return together(ctx, namespaces, h.removeNamespace)
 }
 
 func (h *hands) remove(ctx context.Context, l *left) error {

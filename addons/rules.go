@@ -96,9 +96,11 @@ func (v *view) conflicts(s inventory.Service, taken []route) error {
 	return errors.Join(errs...)
 }
 
-func (v *view) edge() *inventory.Edge {
-	if v.cfg.Cluster.Edge == nil {
+func (v *view) edge() *inventory.Edge { return v.cfg.edge() }
+
+func (c Config) edge() *inventory.Edge {
+	if c.Cluster.Edge == nil {
 		return &inventory.Edge{}
 	}
-	return v.cfg.Cluster.Edge
+	return c.Cluster.Edge
 }

@@ -8,28 +8,38 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
-const stageName = "services"
-
-// Stages bring the services behind the edge. It is one track for all of them:
-// they share each look at the cluster, and each phase of a change.
-func Stages(c Config, api cluster.API) []converge.Stage {
+// Stages bring the services behind the edge, then do what is to be done before
+// their certificates are waited for: one that is stuck keeps nothing else from
+// being made. It is one track for all services: they share each look at the
+// cluster, and each phase of a change.
+func Stages(c Config, api cluster.API, before ...converge.Stage) []converge.Stage {
 	h := &hands{view: &view{cfg: c, api: api}, do: api}
-	return []converge.Stage{{Name: stageName, Joint: true, Tracks: []converge.Track{converge.Bind("", h.view, h, c.steps()...)}}}
+	return c.stages(before, func(steps ...stepper) converge.Track { return converge.Bind("", h.view, h, steps...) })
 }
 
 // PlanStages look at the same and have nothing to change it with.
-func PlanStages(c Config, r cluster.Reader) []converge.Stage {
-	return []converge.Stage{{Name: stageName, Joint: true, Tracks: []converge.Track{converge.Observe("", &view{cfg: c, api: r}, c.steps()...)}}}
+func PlanStages(c Config, r cluster.Reader, before ...converge.Stage) []converge.Stage {
+	v := &view{cfg: c, api: r}
+	return c.stages(before, func(steps ...stepper) converge.Track { return converge.Observe("", v, steps...) })
 }
 
-// steps end with the certificates: what left the folder does not stay reachable
-// because an ACME server is slow.
-func (c Config) steps() []converge.Step[*view, *hands] {
-	return append([]converge.Step[*view, *hands]{
+type stepper = converge.Step[*view, *hands]
+
+func (c Config) stages(before []converge.Stage, track func(...stepper) converge.Track) []converge.Stage {
+	steps := []stepper{
 		step{"services/rules", checkRules, nil},
 		step{"services/objects", checkObjects, applyObjects},
 		step{"services/prune", checkPrune, prune},
-	}, c.certifying()...)
+	}
+	const last = "services/certificates"
+	if signed(*c.edge()) {
+		steps = append(steps, step{last, checkOrigin, signOrigin})
+	}
+	out := append([]converge.Stage{{Name: "services", Joint: true, Tracks: []converge.Track{track(steps...)}}}, before...)
+	if !issued(*c.edge()) {
+		return out
+	}
+	return append(out, converge.Stage{Name: "certificates", Joint: true, Tracks: []converge.Track{track(step{last, checkIssued, awaitIssued})}})
 }
 
 // hands write.

@@ -22,13 +22,13 @@ type watch struct {
 	patience    patience
 	looked      bool
 	stale       string // the UID of a request of before, which says nothing about now
-	words       string
+	text, words string
 	stuck       error
 }
 
 // Await waits until all certificates are issued. What an earlier run has left
 // to wait for its next attempt is begun anew. One that needs the user does not
-// keep the others from being issued.
+// keep the others from being issued; each that is not is named with its cause.
 func Await(ctx context.Context, api cluster.API, certificates []object.Certificate) error {
 	open := make([]*watch, len(certificates))
 	for i, c := range certificates {
@@ -43,7 +43,7 @@ func Await(ctx context.Context, api cluster.API, certificates []object.Certifica
 		var left []*watch
 		state := ""
 		for _, w := range open {
-			done, text, err := w.look(ctx, api)
+			done, err := w.look(ctx, api)
 			switch {
 			case err != nil:
 				return false, "", err
@@ -52,7 +52,7 @@ func Await(ctx context.Context, api cluster.API, certificates []object.Certifica
 			case !done:
 				left = append(left, w)
 				if state == "" {
-					state = w.name() + ": " + text
+					state = w.name() + ": " + w.text
 				}
 			}
 		}
@@ -62,8 +62,11 @@ func Await(ctx context.Context, api cluster.API, certificates []object.Certifica
 		}
 		return len(open) == 0, state, nil
 	})
-	if err != nil && len(open) > 0 {
-		err = explained(err, open[0].words)
+	if late := new(converge.LateError); errors.As(err, &late) {
+		for _, w := range open {
+			stuck = append(stuck, explained(fmt.Errorf("certificate %s: %s: %w", w.name(), w.text, late), w.words))
+		}
+		err = nil
 	}
 	return errors.Join(append(stuck, err)...)
 }
@@ -73,29 +76,30 @@ func (w *watch) name() string {
 	return m.Namespace + "/" + m.Name
 }
 
-// look reports whether the certificate is issued, or else what it waits for.
-func (w *watch) look(ctx context.Context, api cluster.API) (done bool, text string, err error) {
+// look reports whether the certificate is issued, and keeps what it waits for.
+func (w *watch) look(ctx context.Context, api cluster.API) (done bool, err error) {
 	raw, err := api.Get(ctx, object.Path(w.certificate))
 	if err != nil {
-		return false, "", fmt.Errorf("read the Certificate %s: %w", w.name(), err)
+		return false, fmt.Errorf("read the Certificate %s: %w", w.name(), err)
 	}
 	c, err := ReadCertificate(raw)
 	if err != nil || c.Ready {
-		return c.Ready, "", err
+		return c.Ready, err
 	}
 	p, err := Follow(ctx, api, c)
 	if err != nil {
-		return false, "", err
+		return false, err
 	}
-	w.words = p.Words
+	w.text, w.words = p.Text, p.Words
 	if !w.looked {
 		w.looked = true
 		if begun, err := w.begin(ctx, api, c, p); begun || err != nil {
-			return false, "begun anew", err
+			w.text = "begun anew"
+			return false, err
 		}
 	}
 	w.judge(c, p)
-	return false, p.Text, nil
+	return false, nil
 }
 
 // judge finds what does not go on.

@@ -68,7 +68,7 @@ func (st *site) edgePlan() ([]converge.Stage, error) {
 	}
 	api, run := st.kube(), cloudflare.Observe(st.flareConfig(services), st.flareClient())
 	return st.around(certmanager.PlanStages(certs, api),
-		run.Tunnel(), cloudflared.PlanStages(st.tunnelConfig(run), api), run.Withdraw(), addons.PlanStages(services, api), run.Publish()), nil
+		run.Tunnel(), cloudflared.PlanStages(st.tunnelConfig(run), api), run.Withdraw(), addons.PlanStages(services, api, run.Publish()...)), nil
 }
 
 // around has cert-manager before the services, which need it. Where it goes it
@@ -82,7 +82,7 @@ func (st *site) around(certs []converge.Stage, rest ...[]converge.Stage) []conve
 
 // serviceStages bring services, or take them away, with all that leads to them.
 func (st *site) serviceStages(services addons.Config, run *cloudflare.Run) []converge.Stage {
-	return slices.Concat(run.Withdraw(), addons.Stages(services, st.kube()), run.Publish())
+	return append(run.Withdraw(), addons.Stages(services, st.kube(), run.Publish()...)...)
 }
 
 // namesFor is the work at Cloudflare for the services of a run.

@@ -15,9 +15,9 @@ func TestOrderOfTheEdge(t *testing.T) {
 	flare := &inventory.Cloudflare{Zones: []string{"example.org"}}
 	signed := &inventory.Certificates{Issuer: inventory.IssuerProduction}
 	for want, edge := range map[string]inventory.Edge{
-		"cloudflared services certmanager":                             {Mode: inventory.EdgeLAN},
-		"cloudflare cloudflared withdraw services publish certmanager": {Mode: inventory.EdgeLAN, Cloudflare: flare},
-		"certmanager cloudflare cloudflared withdraw services publish": {Mode: inventory.EdgeLAN, Cloudflare: flare, Certificates: signed},
+		"cloudflared services certmanager":                                          {Mode: inventory.EdgeLAN},
+		"cloudflare cloudflared withdraw services publish certmanager":              {Mode: inventory.EdgeLAN, Cloudflare: flare},
+		"certmanager cloudflare cloudflared withdraw services publish certificates": {Mode: inventory.EdgeLAN, Cloudflare: flare, Certificates: signed},
 	} {
 		streams := testStreams(nil, nil)
 		streams.Getenv = func(name string) (string, bool) { return t.TempDir(), name == "HOME" }
