@@ -52,28 +52,24 @@ func (s *snapshot) terminating(i item) bool {
 }
 
 func checkObjects(ctx context.Context, v *view) ([]converge.Change, error) {
-	wants, seen, err := v.both(ctx)
-	if err != nil {
-		return nil, err
-	}
-	todo, err := edits(wants, seen)
+	todo, _, err := v.edits(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []converge.Change
 	for _, e := range todo {
-		out = append(out, converge.Change{ID: id(e.owner, e.object.Kind(), object.MetaOf(e.object).Name), Have: e.have, Want: applied})
+		out = append(out, e.change())
 	}
 	return out, nil
 }
 
+func (e edit) change() converge.Change {
+	return converge.Change{ID: id(e.owner, e.object.Kind(), object.MetaOf(e.object).Name), Have: e.have, Want: applied}
+}
+
 // applyObjects goes through the phases, one after the other.
 func applyObjects(ctx context.Context, h *hands) error {
-	wants, seen, err := h.both(ctx)
-	if err != nil {
-		return err
-	}
-	todo, err := edits(wants, seen)
+	todo, _, err := h.edits(ctx)
 	if err != nil {
 		return err
 	}
@@ -81,11 +77,6 @@ func applyObjects(ctx context.Context, h *hands) error {
 		return err
 	}
 	for phase := range object.Phases {
-		if phase == object.PhaseRoutes && replaces(todo) {
-			if err := h.awaitZones(ctx); err != nil {
-				return err
-			}
-		}
 		part := slices.DeleteFunc(slices.Clone(todo), func(e edit) bool { return object.Phase(e.object.Kind()) != phase })
 		if err := together(ctx, part, h.apply); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/addons/certmanager"
 	"github.com/k3sedge/k3sedge/addons/object"
+	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
@@ -42,15 +43,22 @@ func (v *view) unissued(ctx context.Context) ([]object.Certificate, []converge.C
 	return open, changes, nil
 }
 
-// checkIssued is done when all certificates are issued, and those of zones gone
-// that were shown until then.
+// checkIssued is done when all certificates are issued, and what was shown in
+// their place until then is gone.
 func checkIssued(ctx context.Context, v *view) ([]converge.Change, error) {
 	_, changes, err := v.unissued(ctx)
 	if err != nil {
 		return nil, err
 	}
-	zones, err := v.goes(ctx, true)
-	for _, l := range zones {
+	_, routes, err := v.edits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range routes {
+		changes = append(changes, e.change())
+	}
+	shown, err := v.goes(ctx, true)
+	for _, l := range shown {
 		changes = append(changes, l.change())
 	}
 	return changes, err
@@ -64,37 +72,75 @@ func awaitIssued(ctx context.Context, h *hands) error {
 	if err := certmanager.Await(ctx, h.do, open); err != nil {
 		return err
 	}
-	zones, err := h.goes(ctx, true)
+	_, routes, err := h.edits(ctx)
 	if err != nil {
 		return err
 	}
-	return together(ctx, zones, h.remove)
+	if err := together(ctx, routes, h.apply); err != nil {
+		return err
+	}
+	shown, err := h.goes(ctx, true)
+	if err != nil {
+		return err
+	}
+	return together(ctx, shown, h.remove)
 }
 
-// shownYet reports whether it is a certificate for all hosts of a zone, or what
-// has it shown, in whose place others are being issued.
+// edits are what is to be applied at once, and the routes that come last: those
+// that have named a certificate of their own, and show that of the zone when it
+// is issued.
+func (v *view) edits(ctx context.Context) (first, last []edit, err error) {
+	wants, seen, err := v.both(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var meanwhile, then []want
+	for _, w := range wants {
+		until, ok, err := v.until(w, seen)
+		if err != nil {
+			return nil, nil, err
+		}
+		if meanwhile = append(meanwhile, until); ok {
+			then = append(then, w)
+		}
+	}
+	if first, err = edits(meanwhile, seen); err != nil {
+		return nil, nil, err
+	}
+	last, err = edits(then, seen)
+	return first, last, err
+}
+
+// until is a route that still names the certificate that it has named so far.
+func (v *view) until(w want, seen *snapshot) (want, bool, error) {
+	live, there := seen.paths[w.send.Path]
+	route, ok := w.object.(object.Ingress)
+	if !there || !ok || len(route.Spec.TLS) > 0 || !issued(*v.edge()) {
+		return w, false, nil
+	}
+	var has struct {
+		Spec struct{ TLS []object.IngressTLS }
+	}
+	if err := json.Unmarshal(live.raw, &has); err != nil {
+		return w, false, fmt.Errorf("read %s: %w", live.path(), err)
+	}
+	if !slices.ContainsFunc(has.Spec.TLS, func(t object.IngressTLS) bool { return t.SecretName != "" }) {
+		return w, false, nil
+	}
+	route.Spec.TLS = has.Spec.TLS
+	out, err := rendered(nil, w.owner, []object.Object{route})
+	if err != nil {
+		return w, false, err
+	}
+	return out[0], true, nil
+}
+
+// shownYet reports whether it is a certificate, or what has it shown, in whose
+// place another is being issued.
 func (v *view) shownYet(l *left) bool {
 	shown := l.kind.Name == object.Certificate{}.Kind().Name || l.kind.Name == object.TLSStore{}.Kind().Name
-	return shown && l.owner == "" && issued(*v.edge())
-}
-
-// replaces reports whether routes are to be changed that answer already.
-func replaces(todo []edit) bool {
-	return slices.ContainsFunc(todo, func(e edit) bool {
-		return object.Phase(e.object.Kind()) == object.PhaseRoutes && e.have != absent && e.have != going
-	})
-}
-
-// awaitZones waits for the certificates of the zones. A route that has named a
-// secret of its own would be without any until then.
-func (h *hands) awaitZones(ctx context.Context) error {
-	open, _, err := h.unissued(ctx)
-	if err != nil {
-		return err
-	}
-	return certmanager.Await(ctx, h.do, slices.DeleteFunc(open, func(c object.Certificate) bool {
-		return object.MetaOf(c).Namespace != SystemNamespace
-	}))
+	serves := l.owner == "" || slices.ContainsFunc(v.cfg.chosen(), func(s inventory.Service) bool { return s.Name == l.owner })
+	return shown && serves && issued(*v.edge())
 }
 
 // competing finds what of others would have Traefik show another certificate,

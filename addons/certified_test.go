@@ -228,12 +228,35 @@ func TestStrategyChangesWithoutAGap(t *testing.T) {
 			mustRun(t, c, k)
 			k.React(nil) // cert-manager gets nowhere
 			c.Cluster = certified(tc.to)
-			if _, _, err := run(t, c, k); err == nil {
-				t.Fatalf("%s: it has not waited", name)
+			c.Services = []inventory.Service{testService(func(s *inventory.Service) { s.RateLimit = "7/s:9" })}
+			for range 2 {
+				_, text, err := run(t, c, k)
+				if err == nil || !strings.Contains(text, "step-failed services/certificates") {
+					t.Fatalf("%s: it has not waited, or kept others waiting: %v\n%s", name, err, text)
+				}
+				tls := k.Object(ingress)["spec"].(map[string]any)["tls"]
+				if name == "to zones" && (tls == nil || k.Object(gitCertificate) == nil) || name == "to hosts" && k.Object(zone) == nil {
+					t.Errorf("%s: what was shown is gone: %v", name, tls)
+				}
+			}
+			// Another change of the same route has not waited.
+			if !strings.Contains(fmt.Sprint(k.Object(ingress)["metadata"]), "edge-git-rate@") {
+				t.Errorf("%s: %v", name, k.Object(ingress)["metadata"])
+			}
+			for _, path := range k.Paths() {
+				if strings.Contains(path, "/certificates/") {
+					stands(t, k, k.Object(path), "Ready", "True", "")
+				}
+			}
+			if got := mustRun(t, c, k); got.Changed != 1 {
+				t.Errorf("%s: issued: %+v", name, got)
 			}
 			tls := k.Object(ingress)["spec"].(map[string]any)["tls"]
-			if name == "to zones" && tls == nil || name == "to hosts" && k.Object(zone) == nil {
-				t.Errorf("%s: what was shown is gone: %v", name, tls)
+			if name == "to zones" && (tls != nil || k.Object(gitCertificate) != nil) || name == "to hosts" && k.Object(zone) != nil {
+				t.Errorf("%s: what is in its place is not shown: %v", name, tls)
+			}
+			if got := mustRun(t, c, k); got.Changed != 0 {
+				t.Errorf("%s: again: %+v", name, got)
 			}
 		})
 	}
