@@ -57,11 +57,25 @@ func checkIssued(ctx context.Context, v *view) ([]converge.Change, error) {
 	for _, e := range routes {
 		changes = append(changes, e.change())
 	}
+	return v.replaced(ctx, changes)
+}
+
+// replaced adds what is shown until then, and goes.
+func (v *view) replaced(ctx context.Context, changes []converge.Change) ([]converge.Change, error) {
 	shown, err := v.goes(ctx, true)
 	for _, l := range shown {
 		changes = append(changes, l.change())
 	}
 	return changes, err
+}
+
+// clear takes away what has been replaced.
+func (h *hands) clear(ctx context.Context) error {
+	shown, err := h.goes(ctx, true)
+	if err != nil {
+		return err
+	}
+	return together(ctx, shown, h.remove)
 }
 
 func awaitIssued(ctx context.Context, h *hands) error {
@@ -79,11 +93,7 @@ func awaitIssued(ctx context.Context, h *hands) error {
 	if err := together(ctx, routes, h.apply); err != nil {
 		return err
 	}
-	shown, err := h.goes(ctx, true)
-	if err != nil {
-		return err
-	}
-	return together(ctx, shown, h.remove)
+	return h.clear(ctx)
 }
 
 // edits are what is to be applied at once, and the routes that come last: those
@@ -136,11 +146,17 @@ func (v *view) until(w want, seen *snapshot) (want, bool, error) {
 }
 
 // shownYet reports whether it is a certificate, or what has it shown, in whose
-// place another is being issued.
+// place another is being issued. With issuer origin that of a service goes at
+// once: cert-manager would go on filling the secret that Cloudflare's is for.
 func (v *view) shownYet(l *left) bool {
-	shown := l.kind.Name == object.Certificate{}.Kind().Name || l.kind.Name == object.TLSStore{}.Kind().Name
-	serves := l.owner == "" || slices.ContainsFunc(v.cfg.chosen(), func(s inventory.Service) bool { return s.Name == l.owner })
-	return shown && serves && issued(*v.edge())
+	e := *v.edge()
+	switch {
+	case l.kind.Name != object.Certificate{}.Kind().Name && l.kind.Name != object.TLSStore{}.Kind().Name:
+		return false
+	case l.owner == "":
+		return issued(e) || signed(e)
+	}
+	return issued(e) && slices.ContainsFunc(v.cfg.chosen(), func(s inventory.Service) bool { return s.Name == l.owner })
 }
 
 // competing finds what of others would have Traefik show another certificate,

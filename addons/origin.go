@@ -116,7 +116,10 @@ func originTrouble(raw []byte, host string, percent int, now time.Time) (string,
 
 func checkOrigin(ctx context.Context, v *view) ([]converge.Change, error) {
 	_, changes, err := v.unsigned(ctx)
-	return changes, err
+	if err != nil {
+		return nil, err
+	}
+	return v.replaced(ctx, changes)
 }
 
 func signOrigin(ctx context.Context, h *hands) error {
@@ -124,7 +127,10 @@ func signOrigin(ctx context.Context, h *hands) error {
 	if err != nil {
 		return err
 	}
-	return together(ctx, open, h.sign)
+	if err := together(ctx, open, h.sign); err != nil {
+		return err
+	}
+	return h.clear(ctx)
 }
 
 // sign makes a key, has it signed, and keeps both in the cluster, and nowhere else.

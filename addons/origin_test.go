@@ -88,6 +88,29 @@ func keptPair(t *testing.T, k *fakekube.Kube) (tls.Certificate, string) {
 	return pair, data["tls.key"].(string)
 }
 
+// TestFromZonesToOriginWithoutAGap: the certificate of the zone is shown until
+// Cloudflare's Origin CA has signed another.
+func TestFromZonesToOriginWithoutAGap(t *testing.T) {
+	t.Parallel()
+	const store = "/apis/traefik.io/v1alpha1/namespaces/k3sedge-system/tlsstores/default"
+	k, a := certKube(t), &originCA{life: 1000 * time.Hour, err: errors.New("not now")}
+	c := originConfig(a, testService(public))
+	zones := c
+	zones.Cluster = certified(byZone)
+	zones.Cluster.Edge.Mode = inventory.EdgePortForward
+	mustRun(t, zones, k)
+	if _, _, err := run(t, c, k); !errors.Is(err, a.err) || k.Object(store) == nil {
+		t.Errorf("%v; there is %v", err, k.Paths())
+	}
+	a.err = nil
+	if mustRun(t, c, k); k.Object(store) != nil || k.Object(gitSecret) == nil {
+		t.Errorf("there is %v", k.Paths())
+	}
+	if got := mustRun(t, c, k); got.Changed != 0 {
+		t.Errorf("again: %+v", got)
+	}
+}
+
 func TestOriginCertificate(t *testing.T) {
 	t.Parallel()
 	k, a := newKube(t), &originCA{life: 1000 * time.Hour}
