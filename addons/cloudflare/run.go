@@ -104,7 +104,7 @@ func (r *Run) Withdraw() []converge.Stage {
 }
 
 // Publish is the stage that makes a service known: first its rule, then its
-// records. It comes after the services' objects and certificates.
+// records. It comes after the services' objects, and waits for no certificate.
 func (r *Run) Publish() []converge.Stage {
 	var steps []step
 	if !r.view.cfg.off() && r.view.cfg.remote() {

@@ -340,7 +340,7 @@ func tunnelDeleted(t *testing.T, p *public) {
 // resumed: whatever step of the way to a service fails, the next up goes on.
 func resumed(t *testing.T, p *public) {
 	for i, fault := range []fakecloudflare.Fault{
-		{Method: "POST", Path: "/dns_records", Kind: fakecloudflare.Broken, Status: 500},                  // DNS, that of the proof
+		{Method: "POST", Path: "/dns_records", Kind: fakecloudflare.Broken, Status: 500},                  // DNS, that of the proof and ours
 		{Method: "PUT", Path: "/configurations", Kind: fakecloudflare.ResetAfter, Count: 1},               // the tunnel's rules, written all the same
 		{Method: "PUT", Path: "/configurations", Kind: fakecloudflare.Refused, Status: 400, Message: "x"}, // the same, refused
 		{Method: "POST", Path: "/dns_records", Kind: fakecloudflare.Refused, Status: 400, Message: "x"},   // the record
