@@ -56,8 +56,9 @@ func newApp(out, progress io.Writer) *cli.App {
 func (a app) commands() []*cli.Command {
 	list := []*cli.Command{
 		{Name: "up", Usage: "make the lab, or find it", Action: a.up,
-			Flags:       []cli.Flag{&cli.StringFlag{Name: "bundle", Usage: "run the ACME server that is in this folder (make bundle)"}},
-			Description: "k3sedge-lab up\n\nBuilds the machine image if it is not in the cache (about a minute)."},
+			Flags: append(machineFlags(),
+				&cli.StringFlag{Name: "bundle", Usage: "run the ACME server that is in this folder (make bundle)"}),
+			Description: "k3sedge-lab up\nk3sedge-lab up --machines libvirt --suite trixie\n\nBuilds the machine image if it is not in the cache (about a minute)."},
 		{Name: "down", Usage: "remove the lab and all that is left of it", Action: a.down,
 			Description: "k3sedge-lab down\n\nAlso after a crash. Touches nothing that does not carry the lab's name."},
 		{Name: "status", Usage: "show what runs", Action: a.status, Flags: []cli.Flag{jsonFlag()},
@@ -65,6 +66,7 @@ func (a app) commands() []*cli.Command {
 		{Name: "exec", Usage: "run a command in the LAN", ArgsUsage: "-- COMMAND…", Action: a.exec,
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "stranger", Usage: "with the stranger's address, " + lab.StrangerIP},
+				&cli.BoolFlag{Name: "libvirt", Usage: "beside the lab's libvirt: virsh, vagrant"},
 				&cli.StringFlag{Name: "on", Usage: "on this machine's console, as root"}},
 			Description: "k3sedge-lab exec -- k3sedge up\nk3sedge-lab exec --stranger -- ssh admin@10.77.0.11\nk3sedge-lab exec --on edge-1 -- systemctl status k3s"},
 		{Name: "project", Usage: "write a project for this lab", ArgsUsage: "DIR", Action: a.project,
@@ -72,7 +74,7 @@ func (a app) commands() []*cli.Command {
 				&cli.StringFlag{Name: "bundle", Usage: "install K3s from this folder (make bundle); without it the machines are all"},
 				&cli.BoolFlag{Name: "cloudflare", Usage: "keep names and a tunnel at the lab's Cloudflare, certificates from its ACME server"}},
 			Description: "k3sedge-lab project --bundle bin/bundle /tmp/edge\n\nWrites k3sedge.yaml, a key and the token; overwrites nothing."},
-		{Name: "image", Usage: "build the machine image only", Action: a.image, Flags: []cli.Flag{jsonFlag()},
+		{Name: "image", Usage: "build the machine image only", Action: a.image, Flags: append(machineFlags(), jsonFlag()),
 			Description: "k3sedge-lab image"},
 		{Name: "fault", Usage: "make the Proxmox stand-in misbehave", ArgsUsage: "JSON", Action: a.fault,
 			Flags: []cli.Flag{&cli.BoolFlag{Name: "clear", Usage: "remove all faults"}},
@@ -90,14 +92,23 @@ func (a app) commands() []*cli.Command {
 				&cli.StringFlag{Name: "user", Usage: "who may log in, with sudo", Value: "admin"},
 			},
 			Description: "k3sedge-lab machine --key id_ed25519.pub metal-1 10.77.0.21"},
-		{Name: "serve", Hidden: true, Action: a.serve, Flags: []cli.Flag{
-			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}, &cli.StringFlag{Name: "bundle"}}},
+		{Name: "serve", Hidden: true, Action: a.serve, Flags: append(machineFlags(),
+			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}, &cli.StringFlag{Name: "bundle"})},
 	}
 	list = append(list, a.verifyCommands()...)
 	for _, c := range list {
 		c.OnUsageError = wrongUsage
 	}
 	return list
+}
+
+// machineFlags say what the lab's machines are.
+func machineFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "machines", Value: lab.MachinesNspawn,
+			Usage: "what runs the machines: nspawn (containers, in seconds) or libvirt (whole machines, in minutes without KVM)"},
+		&cli.StringFlag{Name: "suite", Value: "bookworm", Usage: "Debian suite of libvirt's machines: " + strings.Join(lab.Suites(), " or ")},
+	}
 }
 
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "one JSON document"} }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -28,6 +29,12 @@ func (a app) open(c *cli.Context) (*lab.Lab, error) {
 			return nil, fmt.Errorf("find the bundle: %w", err)
 		}
 		options = append(options, lab.WithBundle(absolute))
+	}
+	if kind := c.String("machines"); kind != "" {
+		if !slices.Contains(lab.Kinds(), kind) {
+			return nil, usageError("--machines " + kind + ": want " + strings.Join(lab.Kinds(), " or "))
+		}
+		options = append(options, lab.WithMachines(kind, c.String("suite")))
 	}
 	if c.Bool("cloudflare") {
 		options = append(options, lab.WithCloudflare())
@@ -136,6 +143,8 @@ func (a app) exec(c *cli.Context) error {
 		return usageError("exec: --stranger and --on exclude each other")
 	case c.Bool("stranger"):
 		prepare = l.StrangerCommand
+	case c.Bool("libvirt"):
+		prepare = l.VirtCommand
 	case name != "":
 		prepare = func(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 			return l.ConsoleCommand(ctx, name, argv...)

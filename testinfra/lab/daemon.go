@@ -171,7 +171,7 @@ func (l *Lab) startDaemon(ctx context.Context, img Image) error {
 	defer log.Close()
 	// Only the network is the LAN's: mounts have to be seen by everybody.
 	cmd := exec.Command("nsenter", "--net="+namespacePath(l.plan.lan()), "--", program, "--name", l.plan.name,
-		"--state", l.base, "--cache", l.cache, "serve", l.daemonMark(), "--image", img.Path, "--bundle", l.bundle)
+		"--state", l.base, "--cache", l.cache, "serve", l.daemonMark(), "--image", img.Path, "--bundle", l.bundle, "--machines", l.machines())
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

@@ -16,6 +16,10 @@
 // nothing else; its network namespace is new at each start, so that no
 // firewall rule survives that the machine did not load itself.
 //
+// With machines "libvirt" they are whole ones: a disk with Debian's own kernel
+// and GRUB, run by QEMU. libvirt's daemon is then the lab's own, too: it runs
+// in the LAN namespace, with folders of the lab in place of the machine's.
+//
 // # Where things are
 //
 // Everything that a lab makes carries its name: namespaces, machines and

@@ -20,7 +20,7 @@ import (
 
 // imageName is the file the machines boot from. Proxmox takes no other ending
 // than .raw, .qcow2 and .vmdk for content import.
-const imageName = "k3sedge-lab-debian-12.raw"
+const imageName = "k3sedge-lab-debian.raw"
 
 // Image is the disk image the lab's machines are made of.
 type Image struct {
@@ -34,6 +34,9 @@ type Image struct {
 // taken for an image.
 func (l *Lab) Image(ctx context.Context) (Image, error) {
 	r := debian12(runtime.GOARCH)
+	if l.whole {
+		r = wholeDebian(runtime.GOARCH, l.suite)
+	}
 	final := filepath.Join(l.cache, r.hash())
 	if img, err := loadImage(final); err == nil {
 		return img, nil
@@ -87,7 +90,7 @@ func (l *Lab) buildImage(ctx context.Context, r recipe, final string) error {
 	path := filepath.Join(work, imageName)
 	err = l.buildTree(ctx, r, filepath.Join(work, "root"))
 	if err == nil {
-		err = l.pack(ctx, filepath.Join(work, "root"), path)
+		err = l.pack(ctx, r, filepath.Join(work, "root"), path)
 	}
 	if err == nil {
 		err = writeSum(path)
@@ -122,7 +125,11 @@ func (l *Lab) buildTree(ctx context.Context, r recipe, root string) error {
 	if err != nil {
 		return err
 	}
-	lines, err := sources(parseIndexes(string(indexes)), r.Suite)
+	own, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return fmt.Errorf("find this machine's suite: %w", err)
+	}
+	lines, err := sources(otherSuite(parseIndexes(string(indexes)), codename(own), r.Suite), r.Suite)
 	if err != nil {
 		return err
 	}
@@ -134,6 +141,9 @@ func (l *Lab) buildTree(ctx context.Context, r recipe, root string) error {
 		"--architectures=" + r.Arch, "--include=" + strings.Join(r.Packages, ",")}
 	for _, option := range transport(string(dump)) {
 		argv = append(argv, "--aptopt="+option)
+	}
+	if r.Whole {
+		argv = append(argv, "--essential-hook="+initramfs)
 	}
 	for _, hook := range finish() {
 		argv = append(argv, "--customize-hook="+hook)
@@ -155,8 +165,11 @@ func finish() []string {
 
 // pack puts the tree into one file. LZ4 unpacks fastest, and all machines
 // boot through one decompressor.
-func (l *Lab) pack(ctx context.Context, root, path string) error {
+func (l *Lab) pack(ctx context.Context, r recipe, root, path string) error {
 	l.say("image: packing")
+	if r.Whole {
+		return errors.Join(makeDisk(ctx, root, path), removeTree(root))
+	}
 	_, err := runBound(ctx, "mksquashfs", root, path, "-comp", "lz4", "-noappend", "-no-progress", "-quiet")
 	if err != nil {
 		return err

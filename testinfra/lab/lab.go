@@ -36,6 +36,8 @@ type Lab struct {
 	program string
 	bundle  string // of K3s; "" for projects of machines only
 	cloud   bool   // projects use the lab's Cloudflare
+	whole   bool   // machines are whole ones, run by libvirt
+	suite   string // of whole machines
 
 	out   io.Writer
 	outMu *sync.Mutex
@@ -64,6 +66,12 @@ func WithCloudflare() Option { return func(l *Lab) { l.cloud = true } }
 // WithBundle makes projects that install K3s from a folder. A lab that is made
 // with one has the ACME server that is in it.
 func WithBundle(dir string) Option { return func(l *Lab) { l.bundle = dir } }
+
+// WithMachines says what runs the lab's machines, MachinesNspawn or
+// MachinesLibvirt, and the Debian suite of those of libvirt.
+func WithMachines(kind, suite string) Option {
+	return func(l *Lab) { l.whole, l.suite = kind == MachinesLibvirt, suite }
+}
 
 // Open names a lab. It changes nothing and needs no right.
 func Open(name string, options ...Option) (*Lab, error) {
@@ -105,7 +113,7 @@ func (l *Lab) exclusive(ctx context.Context) (release func(), err error) {
 
 // Up makes the lab: image, LAN, daemon. What is there already is left alone.
 func (l *Lab) Up(ctx context.Context) (Status, error) {
-	if err := Able(); err != nil {
+	if err := errors.Join(Able(), l.ableVirt()); err != nil {
 		return Status{}, err
 	}
 	release, err := l.exclusive(ctx)
@@ -129,6 +137,9 @@ func (l *Lab) Up(ctx context.Context) (Status, error) {
 		}
 	}
 	if err := l.networkUp(ctx); err != nil {
+		return Status{}, err
+	}
+	if err := l.startVirt(ctx); err != nil {
 		return Status{}, err
 	}
 	if err := l.startDaemon(ctx, img); err != nil {
@@ -173,7 +184,7 @@ func (l *Lab) Down(ctx context.Context) error {
 	if err := l.stopDaemon(ctx); err != nil {
 		return err
 	}
-	if err := l.clearLeftovers(ctx); err != nil {
+	if err := errors.Join(l.virt().stop(ctx), l.clearLeftovers(ctx)); err != nil {
 		return err
 	}
 	l.reportUsers(ctx)

@@ -18,6 +18,8 @@ type recipe struct {
 	Suite    string
 	Arch     string
 	Packages []string
+	// Whole is an image of a whole machine: a disk with a kernel and GRUB.
+	Whole bool
 	// Steps is raised when what is done to the tree after the packages changes.
 	Steps int
 }
@@ -37,14 +39,27 @@ func debian12(arch string) recipe {
 	}
 }
 
+// wholeDebian is the image of a machine with a kernel of its own, as Debian's
+// "generic" cloud image is: one partition, GRUB, cloud-init, guest agent.
+func wholeDebian(arch, suite string) recipe {
+	r := debian12(arch)
+	r.Suite, r.Whole, r.Steps = suite, true, 1
+	r.Packages = append(r.Packages, "apparmor", "auditd", "cloud-guest-utils", "e2fsprogs", "fdisk", "grub-pc", "initramfs-tools", "linux-image-"+arch)
+	return r
+}
+
 // hash names the recipe. The order of packages does not matter.
 func (r recipe) hash() string {
 	packages := slices.Clone(r.Packages)
 	slices.Sort(packages)
-	sum := sha256.Sum256([]byte(strings.Join([]string{
+	lines := []string{
 		"suite " + r.Suite, "arch " + r.Arch, fmt.Sprintf("steps %d", r.Steps),
 		"packages " + strings.Join(slices.Compact(packages), " "),
-	}, "\n")))
+	}
+	if r.Whole {
+		lines = append(lines, "whole")
+	}
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -67,6 +82,28 @@ func parseIndexes(out string) []archive {
 		}
 	}
 	return found
+}
+
+// otherSuite says where a machine that runs one suite finds another: on the
+// same mirrors, which carry all of them.
+func otherSuite(archives []archive, own, suite string) []archive {
+	out := slices.Clone(archives)
+	for i, a := range out {
+		if rest, ok := strings.CutPrefix(a.Suite, own); ok && (rest == "" || rest[0] == '-') {
+			out[i].Suite = suite + rest
+		}
+	}
+	return out
+}
+
+// codename reads the suite of this machine from its os-release.
+func codename(osRelease []byte) string {
+	for line := range strings.Lines(string(osRelease)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "VERSION_CODENAME="); ok {
+			return strings.Trim(name, `"`)
+		}
+	}
+	return ""
 }
 
 // sources are the lines of sources.list for a suite with its updates: those

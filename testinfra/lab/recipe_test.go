@@ -66,3 +66,33 @@ func TestTransportTakesProxiesOnly(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestAnotherSuiteIsOnTheSameMirrors(t *testing.T) {
+	t.Parallel()
+	out := "Packages\thttp://mirror.test/debian/\tbookworm\tmain\n" +
+		"Packages\thttp://mirror.test/security/\tbookworm-security\tmain\n" +
+		"Packages\thttp://other.test/tool/\tstable\tmain\n"
+	own := codename([]byte("NAME=Debian\nVERSION_CODENAME=bookworm\n"))
+	got, err := sources(otherSuite(parseIndexes(out), own, "trixie"), "trixie")
+	want := []string{"deb http://mirror.test/debian/ trixie main", "deb http://mirror.test/security/ trixie-security main"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestWholeMachinesHaveAnImageOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	bookworm, trixie := wholeDebian("amd64", "bookworm"), wholeDebian("amd64", "trixie")
+	if bookworm.hash() == trixie.hash() || bookworm.hash() == debian12("amd64").hash() {
+		t.Error("two recipes have one image")
+	}
+	for _, pkg := range []string{"linux-image-amd64", "grub-pc", "cloud-init", "qemu-guest-agent"} {
+		if !slices.Contains(trixie.Packages, pkg) {
+			t.Errorf("no %s in a whole machine", pkg)
+		}
+	}
+	whole := debian12("amd64")
+	if whole.Whole = true; whole.hash() == debian12("amd64").hash() {
+		t.Error("a disk has the name of a squashfs")
+	}
+}

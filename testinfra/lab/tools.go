@@ -37,6 +37,17 @@ func buildTools() []tool {
 	}
 }
 
+// virtTools are needed for whole machines.
+func virtTools() []tool {
+	return []tool{
+		{"libvirtd", "libvirt-daemon-system"},
+		{"virsh", "libvirt-clients"},
+		{"qemu-system-x86_64", "qemu-system-x86"},
+		{"qemu-img", "qemu-utils"},
+		{"mke2fs", "e2fsprogs"},
+	}
+}
+
 // Able says whether this machine can run a lab: Linux, root, and all tools
 // there. Its error names everything that is missing at once.
 func Able() error {
