@@ -18,8 +18,8 @@ import (
 func drifts() []struct{ what, script, controls string } {
 	return []struct{ what, script, controls string }{
 		{"a kernel setting", "sysctl -qw net.ipv4.conf.all.log_martians=0", "KRN-06 KRN-13"},
-		{"an open port", "nft add rule inet k3sedge input tcp dport 7777 accept", "FW-01"},
-		{"a password login", "sed -i 's/^PasswordAuthentication .*/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/00-k3sedge.conf; systemctl reload ssh", "SSH-01 SSH-05"},
+		{"an open port", "nft add element inet k3sedge tcp4 '{ 0.0.0.0/0 . 7777 }'", "FW-01 FW-14"},
+		{"a password login", "sed -i 's/^PasswordAuthentication .*/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/00-k3sedge.conf; systemctl reload ssh", "SSH-01"},
 	}
 }
 
@@ -149,18 +149,19 @@ func lockOutReboot(ctx context.Context, r *Run) error {
 		return err
 	}
 	id := r.id("reboot")
-	request, err := transaction(id, time.Hour)
+	request, err := transaction(id, 10*time.Minute) // the longest there is
 	if err != nil {
 		return err
 	}
 	defer r.forget()
 	script := "cat >/run/k3sedge-verify.json && systemd-run --quiet --collect --unit=k3sedge-verify sh -c '" +
-		agentPath + " apply </run/k3sedge-verify.json && test -e /var/lib/k3sedge/pending && systemctl --no-block reboot'"
+		agentPath + " apply </run/k3sedge-verify.json >/run/k3sedge-verify.log 2>&1 && test -e /var/lib/k3sedge/pending && systemctl --no-block reboot'"
 	if _, err := r.mustOnNode(ctx, n, request, machine.Quote([]string{"sudo", "-n", "sh", "-c", script})); err != nil {
 		return err
 	}
 	if err := r.awaitBoot(ctx, n, machines[n.Name].BootID); err != nil {
-		return brokenError{err.Error()}
+		said, _ := r.onNode(ctx, n, "", "sudo -n cat /run/k3sedge-verify.log") // if anybody gets in
+		return brokenError{err.Error(), "the agent said: " + tail(said.stdout)}
 	}
 	if err := r.rolledBack(ctx, n, id); err != nil {
 		return err

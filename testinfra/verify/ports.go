@@ -29,7 +29,7 @@ func udpPorts() []uint16 {
 
 // proberScript brings the prober on its standard input and leaves nothing behind.
 const proberScript = `set -e
-d=$(mktemp -d); trap 'rm -rf "$d"' EXIT; trap 'exit 1' INT TERM HUP
+d=$(mktemp -d /var/tmp/k3sedge-verify-XXXXXX); trap 'rm -rf "$d"' EXIT; trap 'exit 1' INT TERM HUP
 cat >"$d/probe"; chmod 700 "$d/probe"
 `
 
