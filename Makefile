@@ -55,7 +55,7 @@ judges: deps build ## ssh-audit, lynis and a prober look at a hardened machine
 bench: deps build bundle
 	@.ci/deps $(BENCH_PACKAGES) || echo "the peers are left out of the benchmarks: their packages could not be installed"
 	@.ci/kubectl bin/kubectl
-	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 30m ./testinfra/e2e
+	@.ci/e2e go test -run '^$$' -bench . -benchtime 20x -timeout 50m ./testinfra/e2e
 
 golden: ## write the golden files anew; git diff shows what changed
 	go test ./inventory ./provision ./hardening ./hardening/firewall ./hardening/report ./k3s ./k3s/kubeconfig ./addons ./addons/object ./addons/gitops ./addons/traefik ./addons/certmanager ./addons/cloudflare ./addons/cloudflared ./cmd/internal/cli -update

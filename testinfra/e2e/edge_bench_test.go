@@ -17,6 +17,7 @@ import (
 
 	"github.com/k3sedge/k3sedge/addons"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/testinfra/lab"
 )
 
 // server is the web server in the lab's LAN that stands behind all services.
@@ -30,7 +31,7 @@ type benched struct {
 	*site
 	kubectl    string
 	kubeconfig string
-	authority  string // the file of those who issue certificates in the lab
+	authority  string // the file of those who issue certificates in the cluster
 }
 
 // BenchmarkEdge measures services on a cluster of two nodes, beside kubectl
@@ -39,7 +40,7 @@ type benched struct {
 // each time. k3sedge also asks the server from both nodes before, and returns
 // only when both answer.
 func BenchmarkEdge(b *testing.B) {
-	e := newBenched(b)
+	e := newBenched(b, "e2e-bench-edge")
 	e.must(0, "add-service", "git", "--host", "git.lab.test", "--to", server)
 	b.Run("SecondUp", e.secondUp)
 	b.Run("FirstAnswer", func(b *testing.B) { e.firstAnswer(b, "few") })
@@ -48,7 +49,7 @@ func BenchmarkEdge(b *testing.B) {
 	b.Run("FiveHundredByKubectl", e.fiveHundredByKubectl)
 }
 
-func newBenched(b *testing.B) benched {
+func newBenched(b *testing.B, name string, options ...lab.Option) benched {
 	b.Helper()
 	kubectl, err := filepath.Abs(filepath.Join("..", "..", "bin", "kubectl"))
 	if err != nil {
@@ -57,7 +58,7 @@ func newBenched(b *testing.B) benched {
 	if _, err := os.Stat(kubectl); err != nil {
 		b.Fatalf("no kubectl to measure beside, make bench builds it: %v", err)
 	}
-	e := benched{site: newEdge(b, "e2e-bench-edge"), kubectl: kubectl}
+	e := benched{site: newEdge(b, name, options...), kubectl: kubectl}
 	e.must(0, "up")
 	e.kubeconfig = e.keep("kubeconfig", e.must(0, "kubeconfig").stdout)
 	e.authority = e.keep("lab-ca.crt", e.onNode(0, "sudo cat /var/lib/rancher/k3s/server/issuer/lab-ca.crt"))
@@ -164,7 +165,7 @@ func (e benched) untilAnswered(name string, add func()) time.Duration {
 	started := time.Now()
 	for i, n := range e.cluster.Nodes {
 		curl := fmt.Sprintf("until curl --silent --fail --max-time 2 --output /dev/null --cacert %s --resolve %s:443:%s https://%s/; do sleep 0.03; done", e.authority, host, n.Address, host)
-		cmd, _, _ := e.command("timeout", "60", "sh", "-c", curl)
+		cmd, _, _ := e.command("timeout", "180", "sh", "-c", curl)
 		asking.Go(func() {
 			errs[i] = cmd.Run()
 			took[i] = time.Since(started)
