@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // run runs a program and gives what it printed; an error carries its words.
@@ -25,7 +26,7 @@ func runBound(ctx context.Context, argv ...string) ([]byte, error) {
 	defer runtime.UnlockOSThread()
 	own := []string{"--mount", "--propagation=private", "--pid", "--fork", "--mount-proc", "--kill-child", "--"}
 	cmd := exec.CommandContext(ctx, "unshare", append(own, argv...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr, cmd.WaitDelay = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}, 2*time.Second
 	return capture(ctx, cmd)
 }
 

@@ -115,6 +115,7 @@ func (l *Lab) startVirt(ctx context.Context) error {
 		}
 	}
 	_, err := v.virsh(ctx, "net-create", v.path("lan.xml"))
+	l.Accelerated(ctx) // now, where somebody reads what is said of it
 	return err
 }
 

@@ -1,0 +1,66 @@
+//go:build linux
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// kvmTrial is how long a kernel may take to come up and end again with KVM,
+// where it takes two seconds. Emulated it would take longer than many wait.
+const kvmTrial = 15 * time.Second
+
+// Accelerated says whether KVM runs a guest here. That there is a /dev/kvm
+// does not say so: on some machines a guest hangs in its first instructions.
+// So the kernel of the image is booted without a disk, once in the life of a
+// lab. What could not be tried counts as no: emulation works everywhere.
+func (l *Lab) Accelerated(ctx context.Context) bool {
+	record := l.virt().path("kvm")
+	if known, err := os.ReadFile(record); err == nil {
+		return string(known) == "true"
+	}
+	works, err := l.tryKVM(ctx)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(record), 0o755)
+	}
+	if err == nil {
+		err = writeFile(record, []byte(strconv.FormatBool(works)), 0o644)
+	}
+	if err != nil {
+		l.say("KVM: could not be tried: %v", err)
+	}
+	if !works {
+		l.say("KVM: runs no guest here; machines are emulated, and take minutes to boot")
+	}
+	return works
+}
+
+// tryKVM boots a kernel until it finds no disk, panics, and would restart.
+func (l *Lab) tryKVM(ctx context.Context) (bool, error) {
+	if !l.whole {
+		return false, errors.New("the lab has no kernel of its own, its machines are containers")
+	}
+	if _, err := os.Stat("/dev/kvm"); err != nil {
+		return false, nil // the machine has none
+	}
+	img, err := l.Image(ctx)
+	if err != nil {
+		return false, err
+	}
+	trial, cancel := context.WithTimeout(ctx, kvmTrial)
+	defer cancel()
+	out, end := runBound(trial, "qemu-system-x86_64", "-accel", "kvm", "-m", "256", "-nographic", "-no-reboot", "-net", "none",
+		"-kernel", filepath.Join(filepath.Dir(img.Path), kernelName), "-append", "console=ttyS0 panic=-1")
+	return kvmRan(out, end), ctx.Err()
+}
+
+// kvmRan judges such a trial: the kernel has spoken, and QEMU ended by itself.
+func kvmRan(said []byte, end error) bool {
+	return end == nil && bytes.Contains(said, []byte("Linux version "))
+}
