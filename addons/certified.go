@@ -128,6 +128,9 @@ func (v *view) until(w want, seen *snapshot) (want, bool, error) {
 	if !there || !ok || len(route.Spec.TLS) > 0 || !issued(*v.edge()) {
 		return w, false, nil
 	}
+	if field, err := w.difference(live); err != nil || field == "" {
+		return w, false, err
+	}
 	var has struct {
 		Spec struct{ TLS []object.IngressTLS }
 	}

@@ -142,6 +142,20 @@ func TestStuckCertificateKeepsNothingBack(t *testing.T) {
 	})
 }
 
+// TestRemovalWaitsForNobody: who takes a service away needs no certificate.
+func TestRemovalWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	k, c := certKube(t), certConfig(testService(), named("wiki"))
+	c.Cluster = certified(byZone)
+	mustRun(t, c, k)
+	k.React(nil)
+	stands(t, k, k.Object("/apis/cert-manager.io/v1/namespaces/k3sedge-system/certificates/example.org-tls"), "Ready", "False", "expired")
+	c.Services, c.Only = c.Services[1:], "git"
+	if got := mustRun(t, c, k); got != (converge.Result{Holds: 2, Changed: 1}) || k.Object("/api/v1/namespaces/edge-git") != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestNextRunGoesOn: what the user has mended is tried again at once, although
 // cert-manager would wait.
 func TestNextRunGoesOn(t *testing.T) {
@@ -259,6 +273,21 @@ func TestStrategyChangesWithoutAGap(t *testing.T) {
 				t.Errorf("%s: again: %+v", name, got)
 			}
 		})
+	}
+}
+
+// TestNamedBySomebodyElse: a secret that others have a route name is theirs, and
+// no run changes anything for it.
+func TestNamedBySomebodyElse(t *testing.T) {
+	t.Parallel()
+	k, c := certKube(t), certConfig(testService())
+	c.Cluster = certified(byZone)
+	mustRun(t, c, k)
+	route := k.Object("/apis/networking.k8s.io/v1/namespaces/edge-git/ingresses/git")
+	route["spec"].(map[string]any)["tls"] = []any{map[string]any{"hosts": []any{"git.example.org"}, "secretName": "theirs"}}
+	put(t, k, route)
+	if got := mustRun(t, c, k); got.Changed != 0 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -36,7 +36,7 @@ func (c Config) stages(before []converge.Stage, track func(...stepper) converge.
 		steps = append(steps, step{last, checkOrigin, signOrigin})
 	}
 	out := append([]converge.Stage{{Name: "services", Joint: true, Tracks: []converge.Track{track(steps...)}}}, before...)
-	if !issued(*c.edge()) {
+	if goes := c.Only != "" && len(c.chosen()) == 0; goes || !issued(*c.edge()) {
 		return out
 	}
 	return append(out, converge.Stage{Name: "certificates", Joint: true, Tracks: []converge.Track{track(step{last, checkIssued, awaitIssued})}})
