@@ -267,7 +267,9 @@ func thereAndBack(t *testing.T, p *public) {
 		p.must(0, "add-service", "git", "--host", "git.lab.test", "--to", "10.77.0.50:3000", "--expose", expose, "--replace")
 		public := expose == "public"
 		p.wants(map[string]bool{"git.lab.test": public, "wiki.lab.test": false})
-		if r := p.fromOutside("git.lab.test"); (r.status == http.StatusOK) != public {
+		if public { // the nodes have answered for the LAN; the tunnel's route may come a moment later
+			eventually(t, "a visitor is served", 10*time.Second, func() bool { return p.fromOutside("git.lab.test").status == http.StatusOK })
+		} else if r := p.fromOutside("git.lab.test"); r.status == http.StatusOK {
 			t.Errorf("%s, from outside: %s", expose, r)
 		}
 		p.both(http.StatusOK, gitPage)
