@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -113,11 +112,9 @@ func (r *Run) wrongPin(ctx context.Context, f *findings) error {
 	if err != nil {
 		return err
 	}
-	address := net.JoinHostPort(victim.Address.String(), strconv.Itoa(r.cluster.SSH.Port))
-	if r.cluster.SSH.Port == 22 {
-		address = victim.Address.String()
-	} else {
-		address = "[" + victim.Address.String() + "]:" + strconv.Itoa(r.cluster.SSH.Port)
+	address := victim.Address.String()
+	if r.cluster.SSH.Port != 22 {
+		address = "[" + address + "]:" + strconv.Itoa(r.cluster.SSH.Port)
 	}
 	line := victim.Name + "," + address + " " + string(public)
 	if err := os.WriteFile(filepath.Join(dir, ".k3sedge", "known_hosts"), []byte(line), 0o600); err != nil {
