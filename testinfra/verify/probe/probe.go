@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -23,7 +24,7 @@ const (
 	patience     = 1500 * time.Millisecond
 	longPatience = 10 * time.Second
 	atOnce       = 2048
-	mostDoubted  = 256
+	mostDoubted  = 64
 )
 
 // Request is everything that one place is to ask.
@@ -123,7 +124,7 @@ func (t Target) ask(ctx context.Context, s *Seen) error {
 	if err != nil {
 		return err
 	}
-	if err := t.confirm(ctx, at, s); err != nil {
+	if err := t.confirm(ctx, at, from, s); err != nil {
 		return err
 	}
 	missing := slices.DeleteFunc(slices.Clone(t.Promised), func(p uint16) bool { return slices.Contains(s.Open, p) })
@@ -135,9 +136,12 @@ func (t Target) ask(ctx context.Context, s *Seen) error {
 	return err
 }
 
-// confirm asks again where a port answers that should not: two machines that
-// knock at one another at the same time may meet on a port that is ours.
-func (t Target) confirm(ctx context.Context, at netip.Addr, s *Seen) error {
+// confirm asks again where a port answers that should not. Nodes that knock at
+// one another leave traces in their firewalls: what goes to the port that the
+// other asks from looks like an answer to it. It asks our upper ports from one
+// port and the lower ones from another, and knock asks from an upper port, so
+// that of these two only one seems to answer, and not if asked from a lower port.
+func (t Target) confirm(ctx context.Context, at, from netip.Addr, s *Seen) error {
 	var doubted []uint16
 	for _, p := range slices.Concat(s.Open, s.Refused) {
 		if !slices.Contains(t.Promised, p) {
@@ -147,11 +151,21 @@ func (t Target) confirm(ctx context.Context, at netip.Addr, s *Seen) error {
 	if t.Connect || len(doubted) == 0 || len(doubted) > mostDoubted {
 		return nil // so many are no accident
 	}
-	open, refused, err := connect(ctx, at, doubted, patience)
-	again := slices.Concat(open, refused, t.Promised)
-	gone := func(p uint16) bool { return !slices.Contains(again, p) }
-	s.Open, s.Refused = slices.DeleteFunc(s.Open, gone), slices.DeleteFunc(s.Refused, gone)
-	return err
+	silent := map[uint16]bool{}
+	for _, p := range doubted {
+		local := &net.TCPAddr{IP: from.AsSlice(), Zone: from.Zone(), Port: 20000 + rand.IntN(10000)}
+		within, cancel := context.WithTimeout(ctx, patience)
+		conn, err := (&net.Dialer{LocalAddr: local}).DialContext(within, "tcp", netip.AddrPortFrom(at, p).String())
+		cancel()
+		if err == nil {
+			_ = conn.Close() // it has answered
+		}
+		var late net.Error
+		silent[p] = errors.As(err, &late) && late.Timeout()
+	}
+	s.Open = slices.DeleteFunc(s.Open, func(p uint16) bool { return silent[p] })
+	s.Refused = slices.DeleteFunc(s.Refused, func(p uint16) bool { return silent[p] })
+	return ctx.Err()
 }
 
 // askUDP knows a port that is let through from one that is dropped by what it

@@ -115,7 +115,7 @@ func TestOnlyOurAnswersCount(t *testing.T) {
 	if port, flags, ours := k.answer(packet(61000, 8)); port != 443 || flags != 0x12 || !ours {
 		t.Errorf("%d %x %v", port, flags, ours)
 	}
-	for name, b := range map[string][]byte{"another port": packet(61001, 8), "another connection": packet(61000, 9), "half": packet(61000, 8)[:19]} {
+	for name, b := range map[string][]byte{"another port": packet(61002, 8), "the upper half's": packet(61001, 8), "another connection": packet(61000, 9), "half": packet(61000, 8)[:19]} {
 		if _, _, ours := k.answer(b); ours {
 			t.Errorf("%s counts", name)
 		}

@@ -26,11 +26,14 @@ const (
 // and a closed port look the same then.
 var errNoEcho = errors.New("no answer to an echo request: a lost packet and a dropped one cannot be told apart")
 
+// upper is where the second half of all ports begins.
+const upper = 1 << 15
+
 // knocker sends SYNs to one address and gathers what comes back.
 type knocker struct {
 	tcp, icmp *net.IPConn
 	from, at  netip.Addr
-	port      uint16 // ours
+	port      uint16 // ours for the ports below upper, and the next one for the others
 	seq       uint32
 	id        uint16 // of the echo requests
 
@@ -133,7 +136,7 @@ func (k *knocker) send(ports []uint16) error {
 // syn is the packet that asks to begin a connection.
 func (k *knocker) syn(port uint16) []byte {
 	b := make([]byte, 24)
-	binary.BigEndian.PutUint16(b[0:], k.port)
+	binary.BigEndian.PutUint16(b[0:], k.port+port/upper)
 	binary.BigEndian.PutUint16(b[2:], port)
 	binary.BigEndian.PutUint32(b[4:], k.seq)
 	b[12], b[13] = 6<<4, 0x02
@@ -203,10 +206,11 @@ func (k *knocker) readTCP() {
 
 // answer reads the head of a TCP packet, if it answers one of ours.
 func (k *knocker) answer(b []byte) (port uint16, flags byte, ours bool) {
-	if len(b) < 20 || binary.BigEndian.Uint16(b[2:]) != k.port || binary.BigEndian.Uint32(b[8:]) != k.seq+1 {
+	if len(b) < 20 || binary.BigEndian.Uint32(b[8:]) != k.seq+1 {
 		return 0, 0, false
 	}
-	return binary.BigEndian.Uint16(b), b[13], true
+	port = binary.BigEndian.Uint16(b)
+	return port, b[13], binary.BigEndian.Uint16(b[2:]) == k.port+port/upper
 }
 
 func (k *knocker) readICMP() {
