@@ -59,6 +59,7 @@ bench: deps build bundle
 
 golden: ## write the golden files anew; git diff shows what changed
 	go test ./inventory ./provision ./hardening ./hardening/firewall ./hardening/report ./k3s ./k3s/kubeconfig ./addons ./addons/object ./addons/gitops ./addons/traefik ./addons/certmanager ./addons/cloudflare ./addons/cloudflared ./cmd/internal/cli -update
+	go test -short ./testinfra/lab -update
 
 fuzz: ## every parser's fuzz target for 20 s each
 	@.ci/fuzz 20s

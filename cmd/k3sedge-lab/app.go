@@ -58,7 +58,10 @@ func (a app) commands() []*cli.Command {
 		{Name: "up", Usage: "make the lab, or find it", Action: a.up,
 			Flags: append(machineFlags(),
 				&cli.StringFlag{Name: "bundle", Usage: "run the ACME server that is in this folder (make bundle)"}),
-			Description: "k3sedge-lab up\nk3sedge-lab up --machines libvirt --suite trixie\n\nBuilds the machine image if it is not in the cache (about a minute)."},
+			Description: "k3sedge-lab up\nk3sedge-lab up --machines libvirt --suite trixie\n\nBuilds the machine image if it is not in the cache (about a minute).\n" +
+				"libvirt's machines have a kernel, a disk and a disc drive of their own, behind the same Proxmox stand-in; without a KVM\n" +
+				"that works they are emulated, and want k3sedge up --wait 15m. Needs libvirt-daemon-system, libvirt-clients,\n" +
+				"qemu-system-x86 and qemu-utils."},
 		{Name: "down", Usage: "remove the lab and all that is left of it", Action: a.down,
 			Description: "k3sedge-lab down\n\nAlso after a crash. Touches nothing that does not carry the lab's name."},
 		{Name: "status", Usage: "show what runs", Action: a.status, Flags: []cli.Flag{jsonFlag()},
@@ -67,7 +70,7 @@ func (a app) commands() []*cli.Command {
 			Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "stranger", Usage: "with the stranger's address, " + lab.StrangerIP},
 				&cli.BoolFlag{Name: "libvirt", Usage: "beside the lab's libvirt: virsh, vagrant"},
-				&cli.StringFlag{Name: "on", Usage: "on this machine's console, as root"}},
+				&cli.StringFlag{Name: "on", Usage: "on this machine's console, as root (a whole machine: by its agent)"}},
 			Description: "k3sedge-lab exec -- k3sedge up\nk3sedge-lab exec --stranger -- ssh admin@10.77.0.11\nk3sedge-lab exec --on edge-1 -- systemctl status k3s"},
 		{Name: "project", Usage: "write a project for this lab", ArgsUsage: "DIR", Action: a.project,
 			Flags: []cli.Flag{
@@ -92,6 +95,7 @@ func (a app) commands() []*cli.Command {
 				&cli.StringFlag{Name: "user", Usage: "who may log in, with sudo", Value: "admin"},
 			},
 			Description: "k3sedge-lab machine --key id_ed25519.pub metal-1 10.77.0.21"},
+		{Name: "run", Hidden: true, Action: a.run}, // what exec --on becomes for a whole machine
 		{Name: "serve", Hidden: true, Action: a.serve, Flags: append(machineFlags(),
 			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}, &cli.StringFlag{Name: "bundle"})},
 	}

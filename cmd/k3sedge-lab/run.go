@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/k3sedge/k3sedge/testinfra/fakepve"
 	"github.com/k3sedge/k3sedge/testinfra/lab"
 )
 
@@ -159,6 +161,37 @@ func (a app) exec(c *cli.Context) error {
 	// last counts, as with any other command.
 	if err := syscall.Exec(cmd.Path, cmd.Args, cmd.Environ()); err != nil {
 		return fmt.Errorf("run %s in the lab: %w", argv[0], err)
+	}
+	return nil
+}
+
+// run runs a command on a machine through its agent. Its input is not a
+// terminal: that would be waited for.
+func (a app) run(c *cli.Context) error {
+	l, err := a.open(c)
+	if err != nil {
+		return err
+	}
+	if c.NArg() < 2 {
+		return usageError("run: want MACHINE -- COMMAND…")
+	}
+	order := fakepve.Command{Argv: c.Args().Tail()}
+	if order.Argv[0] == "--" {
+		order.Argv = order.Argv[1:]
+	}
+	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice == 0 {
+		if order.Stdin, err = io.ReadAll(os.Stdin); err != nil {
+			return fmt.Errorf("read the command's input: %w", err)
+		}
+	}
+	res, err := l.RunOn(c.Context, c.Args().First(), order)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(a.out, string(res.Stdout))
+	fmt.Fprint(a.progress, string(res.Stderr))
+	if res.Exit != 0 {
+		return exitCode(res.Exit)
 	}
 	return nil
 }

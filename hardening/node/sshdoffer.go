@@ -16,8 +16,9 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// offerTime is how long sshd may take to say what it offers.
-const offerTime = 3 * time.Second
+// offerTime is how long sshd may take to say what it offers: under emulation
+// it takes seconds while the facts are gathered beside it.
+const offerTime = 15 * time.Second
 
 // Numbers of the SSH protocol (RFC 4253).
 const (

@@ -32,8 +32,10 @@ type daemon struct {
 
 // Status is what a lab looks like.
 type Status struct {
-	Name     string `json:"name"`
-	Up       bool   `json:"up"`
+	Name string `json:"name"`
+	Up   bool   `json:"up"`
+	// Kind is what runs the machines: MachinesNspawn or MachinesLibvirt.
+	Kind     string `json:"kind,omitempty"`
 	Proxmox  string `json:"proxmox,omitempty"`
 	TLSPin   string `json:"tlsPin,omitempty"`
 	TokenID  string `json:"tokenID,omitempty"`
@@ -50,7 +52,7 @@ type MachineStatus struct {
 	ID        string   `json:"id"`
 	Name      string   `json:"name"`
 	Running   bool     `json:"running"`
-	PID       int      `json:"pid,omitempty"` // of its first process
+	PID       int      `json:"pid,omitempty"` // of its first process; none of a whole machine
 	MAC       string   `json:"mac"`
 	Addresses []string `json:"addresses,omitempty"`
 	Console   string   `json:"console"`
@@ -73,6 +75,15 @@ func (d *daemon) control() http.Handler {
 			err = d.fleet.addPlain(r.Context(), p, d.image.Path)
 		}
 		reply(w, struct{}{}, err)
+	})
+	mux.HandleFunc("POST /machines/{machine}/run", func(w http.ResponseWriter, r *http.Request) {
+		var c fakepve.Command
+		var res fakepve.Result
+		err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&c)
+		if err == nil {
+			res, err = d.fleet.run(r.Context(), r.PathValue("machine"), c)
+		}
+		reply(w, res, err)
 	})
 	mux.HandleFunc("/lab/", func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set("X-Lab-Token", d.token)
@@ -109,7 +120,7 @@ func reply(w http.ResponseWriter, answer any, err error) {
 func (d *daemon) status(ctx context.Context) (Status, error) {
 	p := proxmox()
 	s := Status{
-		Name: d.lab.plan.name, Up: true, Proxmox: p.Endpoint, TLSPin: d.pve.Pin(), TokenID: p.Token.ID,
+		Name: d.lab.plan.name, Up: true, Kind: d.lab.machines(), Proxmox: p.Endpoint, TLSPin: d.pve.Pin(), TokenID: p.Token.ID,
 		ImageURL: p.Image.URL, ImageChecksum: "sha512:" + d.image.SHA512, Machines: []MachineStatus{},
 	}
 	ids, err := d.lab.machineIDs()
@@ -124,15 +135,25 @@ func (d *daemon) status(ctx context.Context) (Status, error) {
 		m := MachineStatus{ID: id, Name: sp.Name, MAC: sp.MAC, Console: d.lab.folder(id).path("console.log")}
 		if r := d.fleet.current(id); r != nil {
 			m.Running = true
-			m.PID, _ = initOf(r.proc)
-			m.Addresses = addresses(ctx, d.lab.plan.machine(id))
+			m.PID, m.Addresses = d.fleet.look(ctx, r)
 		}
 		s.Machines = append(s.Machines, m)
 	}
 	return s, nil
 }
 
-// addresses lists a machine's addresses on the LAN; none while it boots.
+// look gives a machine's first process, if it can be seen from here, and its
+// addresses on the LAN.
+func (f *fleet) look(ctx context.Context, r *running) (pid int, ips []string) {
+	name := f.lab.plan.machine(r.spec.ID)
+	if f.lab.whole {
+		return 0, f.lab.virt().agent(name).addresses(ctx)
+	}
+	pid, _ = initOf(r.proc)
+	return pid, addresses(ctx, name)
+}
+
+// addresses lists a container's addresses on the LAN; none while it boots.
 func addresses(ctx context.Context, namespace string) []string {
 	out, err := run(ctx, "ip", "-n", namespace, "-j", "-4", "addr", "show", "dev", "eth0")
 	if err != nil {

@@ -17,8 +17,13 @@
 // firewall rule survives that the machine did not load itself.
 //
 // With machines "libvirt" they are whole ones: a disk with Debian's own kernel
-// and GRUB, run by QEMU. libvirt's daemon is then the lab's own, too: it runs
-// in the LAN namespace, with folders of the lab in place of the machine's.
+// and GRUB, run by QEMU, with KVM where that runs a guest at all. What is
+// attached as an ISO is a disc in their drive, commands go in by their guest
+// agent, and what they write is a qcow2 over the imported disk. The lab writes
+// nothing to that disk: resolver and authority come in by the agent as soon as
+// it answers, and only then does it answer to others. libvirt's daemon is the
+// lab's own, too: it runs in the LAN namespace, with folders of the lab in
+// place of the machine's.
 //
 // # Where things are
 //

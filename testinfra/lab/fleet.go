@@ -14,8 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/k3sedge/k3sedge/testinfra/fakepve"
 )
 
@@ -34,6 +32,11 @@ type spec struct {
 	Disk string   `json:"disk"`
 	MAC  string   `json:"mac"`
 	ISOs []string `json:"isos,omitempty"`
+	// What follows is of a whole machine; a container has all that this one has.
+	UUID     string `json:"uuid,omitempty"`
+	Cores    int    `json:"cores,omitempty"`
+	MemoryMB int    `json:"memoryMB,omitempty"`
+	DiskSize int64  `json:"diskSize,omitempty"`
 	// Seed stands for the ISO of a machine that was made without Proxmox.
 	Seed seed `json:"seed,omitempty"`
 }
@@ -50,9 +53,8 @@ type running struct {
 // fleet runs the machines of one lab. It is a fakepve.Hypervisor and keeps
 // their disks.
 type fleet struct {
-	lab *Lab
-	// authority is what the machines trust, in PEM.
-	authority []byte
+	lab      *Lab
+	hardware hardware
 
 	mu   sync.Mutex
 	runs map[string]*running // by machine
@@ -65,7 +67,7 @@ func newFleet(l *Lab) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{lab: l, authority: authority.PEM(), runs: map[string]*running{}, held: map[string]*sync.Mutex{}}
+	f := &fleet{lab: l, hardware: l.hardware(authority.PEM()), runs: map[string]*running{}, held: map[string]*sync.Mutex{}}
 	ids, err := l.machineIDs()
 	if err != nil {
 		return nil, err
@@ -91,7 +93,10 @@ func vmID(vmid int) string { return strconv.Itoa(vmid) }
 
 // Start implements fakepve.Hypervisor.
 func (f *fleet) Start(ctx context.Context, m fakepve.Machine) error {
-	return f.start(ctx, spec{ID: vmID(m.VMID), Name: m.Name, Disk: m.Disk, MAC: m.MAC, ISOs: m.ISOs})
+	return f.start(ctx, spec{
+		ID: vmID(m.VMID), Name: m.Name, Disk: m.Disk, MAC: m.MAC, ISOs: m.ISOs,
+		UUID: m.UUID, Cores: m.Cores, MemoryMB: m.MemoryMB, DiskSize: m.DiskSize,
+	})
 }
 
 // start boots a machine.
@@ -105,55 +110,33 @@ func (f *fleet) start(ctx context.Context, s spec) error {
 
 // launch boots a machine that is off; the machine is held.
 func (f *fleet) launch(ctx context.Context, s spec) error {
-	name, dir := f.lab.plan.machine(s.ID), f.lab.folder(s.ID)
-	err := f.prepare(ctx, s)
+	p, wait, err := f.boot(ctx, s)
 	if err != nil {
-		return errors.Join(fmt.Errorf("start machine %s: %w", s.ID, err), f.clear(s.ID))
-	}
-	cmd, p, err := boot(name, dir)
-	if err == nil {
-		err = saveProcess(dir.path("process.json"), p)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("start machine %s: %w", s.ID, err), f.clear(s.ID))
+		return errors.Join(fmt.Errorf("start machine %s: %w", s.ID, err), f.hardware.clear(context.Background(), s.ID))
 	}
 	r := &running{spec: s, proc: p, done: make(chan struct{})}
 	f.mu.Lock()
 	f.runs[s.ID] = r
 	f.mu.Unlock()
-	go f.watch(r, func() bool {
-		_ = cmd.Wait() // how it ended is all that matters
-		return cmd.ProcessState.ExitCode() == rebootExit
-	})
+	go f.watch(r, wait)
 	return nil
 }
 
-// prepare makes disk, seed and network of a machine.
-func (f *fleet) prepare(ctx context.Context, s spec) error {
+// boot has a machine started and writes down what the daemon after this one
+// has to know of it.
+func (f *fleet) boot(ctx context.Context, s spec) (process, func() bool, error) {
 	dir := f.lab.folder(s.ID)
 	if err := os.MkdirAll(string(dir), 0o700); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return process{}, nil, fmt.Errorf("make folder: %w", err)
 	}
 	if err := saveSpec(dir, s); err != nil {
-		return err
+		return process{}, nil, err
 	}
-	content := s.Seed
-	if len(content) == 0 {
-		var err error
-		if content, err = readSeed(s.ISOs); err != nil {
-			return err
-		}
+	p, wait, err := f.hardware.boot(ctx, s)
+	if err == nil {
+		err = saveProcess(dir.path("process.json"), p)
 	}
-	if err := dir.mount(ctx, s.Disk); err != nil {
-		return err
-	}
-	if err := content.plant(dir.path("root")); err != nil {
-		return err
-	}
-	if err := furnish(dir.path("root"), content, f.authority); err != nil {
-		return err
-	}
-	return f.lab.plug(ctx, f.lab.plan.machine(s.ID), s.ID, s.MAC)
+	return p, wait, err
 }
 
 // watch waits for the end of a boot and clears up behind it, or boots again
@@ -162,7 +145,7 @@ func (f *fleet) watch(r *running, wait func() (reboot bool)) {
 	reboot := wait()
 	defer close(r.done)
 	defer f.hold(r.spec.ID)()
-	err := f.clear(r.spec.ID)
+	err := f.hardware.clear(context.Background(), r.spec.ID)
 	f.mu.Lock()
 	again := reboot && !r.ordered
 	if !again {
@@ -181,11 +164,6 @@ func (f *fleet) watch(r *running, wait func() (reboot bool)) {
 	f.mu.Unlock()
 }
 
-// clear removes what a boot needed; the disk's content stays.
-func (f *fleet) clear(id string) error {
-	return f.lab.clearMachine(context.Background(), f.lab.plan.machine(id), f.lab.folder(id))
-}
-
 // Stop implements fakepve.Hypervisor.
 func (f *fleet) Stop(ctx context.Context, vmid int, force bool) error {
 	return f.stop(ctx, vmID(vmid), force)
@@ -195,7 +173,7 @@ func (f *fleet) Stop(ctx context.Context, vmid int, force bool) error {
 // to boot again.
 func (f *fleet) stop(ctx context.Context, id string, force bool) error {
 	for r := f.order(id); r != nil; r = f.order(id) {
-		if err := r.powerOff(ctx, force); err != nil {
+		if err := f.powerOff(ctx, r, force); err != nil {
 			return fmt.Errorf("stop machine %s: %w", id, err)
 		}
 	}
@@ -216,15 +194,15 @@ func (f *fleet) order(id string) *running {
 
 // powerOff ends one boot. The polite order is repeated, because a machine
 // that has just begun to boot does not hear it.
-func (r *running) powerOff(ctx context.Context, force bool) error {
-	order, every := powerOff, 2*time.Second
+func (f *fleet) powerOff(ctx context.Context, r *running, force bool) error {
+	every := 2 * time.Second
 	if force {
-		order, every = unix.SIGKILL, 200*time.Millisecond
+		every = 200 * time.Millisecond
 	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if err := signalInit(r.proc, order); err != nil && !errors.Is(err, unix.ESRCH) {
+		if err := f.hardware.order(ctx, r, force); err != nil {
 			return err
 		}
 		select {
@@ -253,7 +231,7 @@ func (f *fleet) Exec(ctx context.Context, vmid int, c fakepve.Command) (fakepve.
 	if r == nil {
 		return fakepve.Result{}, errOff
 	}
-	return execIn(ctx, r.proc, c)
+	return f.hardware.exec(ctx, r, c)
 }
 
 // hold keeps others from changing a machine until the result is called.

@@ -13,12 +13,11 @@ func (f *fleet) Snapshot(ctx context.Context, vmid int, name string) (err error)
 	id := vmID(vmid)
 	defer f.hold(id)()
 	if f.current(id) != nil {
-		group := f.lab.plan.machine(id)
-		if err := freeze(group, true); err != nil {
+		if err := f.hardware.pause(ctx, id, true); err != nil {
 			return err
 		}
 		defer func() {
-			if thaw := freeze(group, false); err == nil {
+			if thaw := f.hardware.pause(context.WithoutCancel(ctx), id, false); err == nil {
 				err = thaw
 			}
 		}()

@@ -132,7 +132,7 @@ func (l *Lab) Up(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	if !namespaceExists(l.plan.lan()) { // machines without their LAN are of no use
-		if err := l.clearLeftovers(ctx); err != nil {
+		if err := errors.Join(l.virt().stop(ctx), l.clearLeftovers(ctx)); err != nil {
 			return Status{}, err
 		}
 	}

@@ -38,7 +38,11 @@ func (l *Lab) leftovers() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names = append(append(names, groups...), spaces...)
+	whole, err := l.wholeLeft()
+	if err != nil {
+		return nil, err
+	}
+	names = slices.Concat(names, groups, spaces, whole)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	return slices.DeleteFunc(names, func(n string) bool { return n == l.plan.lan() || n == l.plan.stranger() }), nil

@@ -20,6 +20,9 @@ import (
 // politeStop is how long a restart waits before it takes the power away.
 const politeStop = 10 * time.Second
 
+// politeWholeStop is that of a whole machine, which may be emulated.
+const politeWholeStop = time.Minute
+
 // Plain is a Debian machine that somebody made by hand.
 type Plain struct {
 	Name    string `json:"name"`
@@ -89,7 +92,10 @@ func (f *fleet) addPlain(ctx context.Context, p Plain, disk string) error {
 	if err != nil {
 		return err
 	}
-	return f.start(ctx, spec{ID: p.Name, Name: p.Name, Disk: disk, MAC: p.mac(), Seed: s})
+	return f.start(ctx, spec{
+		ID: p.Name, Name: p.Name, Disk: disk, MAC: p.mac(), Seed: s,
+		Cores: plainCores, MemoryMB: plainMemory, DiskSize: plainDisk,
+	})
 }
 
 // restart restarts a machine by number or name, from the disc that is in its
@@ -99,7 +105,11 @@ func (f *fleet) restart(ctx context.Context, name string) error {
 	if r == nil {
 		return machine.WithHint(fmt.Errorf("restart %s: no such machine runs", name), "k3sedge-lab status")
 	}
-	polite, cancel := context.WithTimeout(ctx, politeStop)
+	patience := politeStop
+	if f.lab.whole {
+		patience = politeWholeStop
+	}
+	polite, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := f.stop(polite, r.spec.ID, false); err != nil {
 		if err := f.stop(ctx, r.spec.ID, true); err != nil {

@@ -45,6 +45,7 @@ func virtTools() []tool {
 		{"qemu-system-x86_64", "qemu-system-x86"},
 		{"qemu-img", "qemu-utils"},
 		{"mke2fs", "e2fsprogs"},
+		{"xorriso", "xorriso"},
 	}
 }
 
