@@ -7,8 +7,10 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// sysctlFile keeps the kernel settings over a restart.
-const sysctlFile = "/etc/sysctl.d/90-k3sedge.conf"
+// sysctlFile keeps the kernel settings over a restart. Files are read in the
+// order of their names, and the last one counts: Debian's procps brings
+// 99-protect-links.conf, and 99-sysctl.conf is /etc/sysctl.conf.
+const sysctlFile = "/etc/sysctl.d/99-z-k3sedge.conf"
 
 // bridgeFilter comes with a module that K3s loads, and is on from then on.
 const bridgeFilter = "net.bridge.bridge-nf-call-iptables"

@@ -1,6 +1,7 @@
 package hardening
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -143,9 +144,9 @@ func auditRule(before, after string) func(*facts.Facts, Policy) {
 func TestTheKernelsFilesWithAndWithoutK3s(t *testing.T) {
 	t.Parallel()
 	p := testPolicy(t)
-	golden(t, "90-k3sedge.conf", sysctlText(&facts.Facts{}, p))
+	golden(t, "99-z-k3sedge.conf", sysctlText(&facts.Facts{}, p))
 	p.Cluster = nil
-	golden(t, "90-k3sedge-machine.conf", sysctlText(&facts.Facts{}, p))
+	golden(t, "99-z-k3sedge-machine.conf", sysctlText(&facts.Facts{}, p))
 	golden(t, "modprobe.conf", modprobeText())
 	golden(t, "journald.conf", journaldText)
 	golden(t, "coredump.conf", coredumpText)
@@ -244,5 +245,14 @@ func TestAKeyThatTheKernelLacksIsNotSet(t *testing.T) {
 	set := PlanFor(f, p).Transaction.Sysctls
 	if _, has := set["net.core.bpf_jit_harden"]; has || set["net.ipv4.tcp_syncookies"] != "1" {
 		t.Errorf("set: %v", set)
+	}
+}
+
+func TestNoFileOfDebiansOverrulesOurs(t *testing.T) {
+	t.Parallel()
+	for _, other := range []string{"99-protect-links.conf", "99-sysctl.conf"} {
+		if path.Base(sysctlFile) <= other {
+			t.Errorf("%s is read before %s, which then counts", sysctlFile, other)
+		}
 	}
 }

@@ -29,7 +29,7 @@ exit codes: 0 done, 1 failed, 2 usage, 5 another transaction is in the way,
 `
 
 // factsTime ends a look at a host whose programs hang.
-const factsTime = 30 * time.Second
+const factsTime = 2 * time.Minute
 
 // deepTime is for a look that walks the disks as well.
 const deepTime = 10 * time.Minute

@@ -48,7 +48,7 @@ func (e *exitError) Error() string {
 
 // outputPatience is how long the output of a program that was ended is waited
 // for: a child of its own may hold it open for ever.
-const outputPatience = time.Second
+const outputPatience = 10 * time.Second
 
 type programs struct{}
 

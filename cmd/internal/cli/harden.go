@@ -70,7 +70,7 @@ func hardenFlags() []cli.Flag {
 		choiceFlag("fail-on", "the least `SEVERITY` of a finding that makes --check exit with 3", "low", "medium", "high", "critical"),
 		switchFlag("deep", "look through the whole filesystem too, which takes longer"),
 		&cli.IntFlag{Name: "parallel", Value: defaultParallel, Usage: "look at `N` nodes at the same time"},
-		&cli.DurationFlag{Name: "timeout", Value: defaultTimeout, DefaultText: "30s, and 5m with --deep", Usage: "how long one node may take to answer, a `DURATION` such as 1m"},
+		&cli.DurationFlag{Name: "timeout", Value: defaultTimeout, DefaultText: "1m, and 5m with --deep", Usage: "how long one node may take to answer, a `DURATION` such as 1m"},
 	}, targetFlags()...)
 }
 
@@ -154,10 +154,10 @@ func runCheck(ctx context.Context, s Streams, o hardenOptions) error {
 }
 
 // Defaults of a look at many nodes. A node answers in a fraction of a second,
-// mostly spent waiting, so that many can be asked at once; half a minute is
+// mostly spent waiting, so that many can be asked at once; a minute is
 // what a machine under load needs.
 const (
 	defaultParallel = 16
-	defaultTimeout  = 30 * time.Second
+	defaultTimeout  = time.Minute
 	deepTimeout     = 5 * time.Minute // a walk over a slow and full disk
 )

@@ -78,7 +78,7 @@ type pace struct {
 func defaultPace() pace {
 	return pace{
 		dial:      5 * time.Second,
-		handshake: 10 * time.Second,
+		handshake: 30 * time.Second,
 		keepalive: 15 * time.Second,
 		misses:    3,
 		retry:     retryPause,
