@@ -2,13 +2,14 @@
 SHELL := /bin/bash -o pipefail
 export CGO_ENABLED ?= 0
 LAB_PACKAGES := curl iproute2 iptables iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container xorriso
+VAGRANT_PACKAGES := e2fsprogs libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils vagrant vagrant-libvirt
 JUDGE_PACKAGES := lynis ssh-audit
 BENCH_PACKAGES := ansible-core lynis
 BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
-.PHONY: bundle deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
+.PHONY: vagrant-up test-vagrant vagrant-down bundle deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
 
 deps: ## Debian packages of the lab; asks for nothing that is already there
 	@.ci/deps $(LAB_PACKAGES)
@@ -51,6 +52,16 @@ demo: deps build bundle ## out of nothing: two machines, hardened, K3s, Traefik 
 judges: deps build ## ssh-audit, lynis and a prober look at a hardened machine
 	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
 	@.ci/e2e go test -count=1 -timeout 20m -v -run '^TestJudges$$' ./testinfra/e2e
+
+vagrant-up: deps build bundle ## two whole Debian machines with k3sedge on them; SUITE=trixie, BOX=name, K3S=real
+	@.ci/vagrant deps $(VAGRANT_PACKAGES)
+	@.ci/vagrant up
+
+test-vagrant: vagrant-up ## the promises, one test each, on whole machines; leaves nothing behind
+	@.ci/vagrant test
+
+vagrant-down: build ## removes the machines and what a killed run left
+	@.ci/vagrant down
 
 bench: deps build bundle
 	@.ci/deps $(BENCH_PACKAGES) || echo "the peers are left out of the benchmarks: their packages could not be installed"

@@ -96,6 +96,14 @@ func (a app) commands() []*cli.Command {
 			},
 			Description: "k3sedge-lab machine --key id_ed25519.pub metal-1 10.77.0.21"},
 		{Name: "run", Hidden: true, Action: a.run}, // what exec --on becomes for a whole machine
+		{Name: "vagrant", Usage: "two whole machines by Vagrant and libvirt: up, down, or any order of vagrant's", ArgsUsage: "up | down | run -- ARGUMENTS…", Action: a.vagrant,
+			Flags: append(machineFlags(),
+				&cli.StringFlag{Name: "bundle", Usage: "install K3s from this folder (make bundle)"},
+				&cli.BoolFlag{Name: "real-k3s", Usage: "install the release of K3s itself, which is downloaded"},
+				k3sedgeFlag(),
+				&cli.StringFlag{Name: "box", Usage: "a box of yours, by name; it needs cloud-init and the guest agent"},
+				&cli.StringFlag{Name: "source", Usage: "folder with the Vagrantfile", Value: "testinfra/vagrant"}),
+			Description: "k3sedge-lab --name vagrant vagrant --bundle bin/bundle up\nk3sedge-lab --name vagrant vagrant run -- ssh vm-1"},
 		{Name: "serve", Hidden: true, Action: a.serve, Flags: append(machineFlags(),
 			&cli.StringFlag{Name: "daemon", Required: true}, &cli.StringFlag{Name: "image", Required: true}, &cli.StringFlag{Name: "bundle"})},
 	}

@@ -42,7 +42,7 @@ func (a app) verifyCommands() []*cli.Command {
 				&cli.StringFlag{Name: "backend", Usage: "add a service to HOST:PORT for the moment, and ask for it"},
 				&cli.StringFlag{Name: "host", Usage: "the name of that service"},
 				&cli.StringFlag{Name: "ca", Usage: "file with the authority of the services' certificates"},
-				&cli.StringFlag{Name: "k3sedge", Usage: "path of k3sedge, if it is not beside this program"},
+				k3sedgeFlag(),
 				&cli.StringFlag{Name: "results", Usage: "write " + verify.JUnitFile + " and " + verify.MarkdownFile + " into this folder"},
 				&cli.BoolFlag{Name: "list", Usage: "show the promises"},
 			}},
@@ -92,23 +92,35 @@ func nothingSeen(err error) error {
 	return errors.Join(err, errors.New("nothing was looked at"))
 }
 
+func k3sedgeFlag() cli.Flag {
+	return &cli.StringFlag{Name: "k3sedge", Usage: "path of k3sedge, if it is not beside this program"}
+}
+
+// programs are the paths of this program and of k3sedge.
+func programs(c *cli.Context) (self, k3sedge string, err error) {
+	if self, err = os.Executable(); err != nil {
+		return "", "", fmt.Errorf("find this program: %w", err)
+	}
+	if k3sedge = c.String("k3sedge"); k3sedge == "" {
+		k3sedge = filepath.Join(filepath.Dir(self), "k3sedge")
+	}
+	if _, err := os.Stat(k3sedge); err != nil {
+		return "", "", usageError(c.Command.Name + ": no k3sedge beside this program: name it with --k3sedge")
+	}
+	return self, k3sedge, nil
+}
+
 func (a app) verifySite(c *cli.Context) (verify.Site, error) {
 	if c.String("project") == "" {
 		return verify.Site{}, usageError("verify: --project is missing; see k3sedge-lab verify --help")
 	}
-	self, err := os.Executable()
+	self, k3sedge, err := programs(c)
 	if err != nil {
-		return verify.Site{}, fmt.Errorf("find this program: %w", err)
+		return verify.Site{}, err
 	}
 	s := verify.Site{
-		Project: c.String("project"), K3sedge: c.String("k3sedge"), Prober: self, Operator: verify.Here,
+		Project: c.String("project"), K3sedge: k3sedge, Prober: self, Operator: verify.Here,
 		Backend: c.String("backend"), Host: c.String("host"), Disruptive: c.Bool("disruptive"), Progress: a.progress,
-	}
-	if s.K3sedge == "" {
-		s.K3sedge = filepath.Join(filepath.Dir(self), "k3sedge")
-	}
-	if _, err := os.Stat(s.K3sedge); err != nil {
-		return s, usageError("verify: no k3sedge beside this program: name it with --k3sedge")
 	}
 	if third := c.String("third"); third != "" {
 		s.Third = func(ctx context.Context, argv ...string) (*exec.Cmd, error) { return verify.Over(ctx, third, argv...) }

@@ -93,6 +93,9 @@ func Open(name string, options ...Option) (*Lab, error) {
 // Name is the lab's name.
 func (l *Lab) Name() string { return l.plan.name }
 
+// Dir is a folder of the caller's own, which goes with the lab.
+func (l *Lab) Dir(name string) string { return filepath.Join(l.state, name) }
+
 // socket is where the daemon is talked to.
 func (l *Lab) socket() string { return filepath.Join(l.state, "control.sock") }
 

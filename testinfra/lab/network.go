@@ -61,10 +61,22 @@ func (l *Lab) networkUp(ctx context.Context) error {
 	if err := l.plug(ctx, stranger, "stranger", ""); err != nil {
 		return err
 	}
-	return runAll(ctx, [][]string{
+	commands = [][]string{
 		{"ip", "-n", stranger, "addr", "add", StrangerIP + prefixLength, "dev", "eth0"},
 		{"ip", "-n", stranger, "link", "set", "eth0", "up"},
-	})
+	}
+	if HasIPv6() {
+		commands = append(commands,
+			[]string{"ip", "-n", lan, "addr", "add", OperatorIP6 + prefixLength6, "dev", bridge, "nodad"},
+			[]string{"ip", "-n", stranger, "addr", "add", StrangerIP6 + prefixLength6, "dev", "eth0", "nodad"})
+	}
+	return runAll(ctx, commands)
+}
+
+// HasIPv6 says whether this machine's kernel knows IPv6.
+func HasIPv6() bool {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return err == nil
 }
 
 // noDuplicates spares each boot a second of looking for somebody else with the

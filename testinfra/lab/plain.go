@@ -27,9 +27,14 @@ const politeWholeStop = time.Minute
 type Plain struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	User    string `json:"user"`
+	// Address6 is one of IPv6, if it is to have one.
+	Address6 string `json:"address6,omitempty"`
+	User     string `json:"user"`
 	// AuthorizedKeys may log in as User, who has sudo without a password.
 	AuthorizedKeys []string `json:"authorizedKeys"`
+	// HostKey is the machine's, in the form that OpenSSH keeps; without one it
+	// makes its own.
+	HostKey, HostKeyPublic string `json:"-"`
 }
 
 // check refuses what would not boot into a machine on the LAN.
@@ -59,9 +64,17 @@ func (p Plain) seed() (seed, error) {
 			"ssh_authorized_keys": p.AuthorizedKeys,
 		}},
 	}
+	if p.HostKey != "" {
+		user["ssh_deletekeys"], user["ssh_genkeytypes"] = true, []string{"ed25519"}
+		user["ssh_keys"] = map[string]string{"ed25519_private": p.HostKey, "ed25519_public": p.HostKeyPublic}
+	}
+	addresses := []string{p.Address + prefixLength}
+	if p.Address6 != "" {
+		addresses = append(addresses, p.Address6+prefixLength6)
+	}
 	network := map[string]any{"version": 2, "ethernets": map[string]any{"lan": map[string]any{
 		"match": map[string]any{"name": "e*"}, "dhcp4": false, "accept-ra": false,
-		"addresses": []string{p.Address + prefixLength},
+		"addresses": addresses,
 		"routes":    []map[string]any{{"to": "default", "via": GatewayIP}}, "nameservers": map[string]any{"addresses": []string{CloudflareIP}},
 	}}}
 	meta := map[string]any{"instance-id": "plain-" + p.Name, "local-hostname": p.Name}
@@ -77,8 +90,8 @@ func (p Plain) seed() (seed, error) {
 	return out, nil
 }
 
-// mac makes a machine's address on the wire from its name.
-func (p Plain) mac() string {
+// MAC makes a machine's address on the wire from its name.
+func (p Plain) MAC() string {
 	sum := sha256.Sum256([]byte(p.Name))
 	return fmt.Sprintf("52:54:00:%02x:%02x:%02x", sum[0], sum[1], sum[2])
 }
@@ -93,7 +106,7 @@ func (f *fleet) addPlain(ctx context.Context, p Plain, disk string) error {
 		return err
 	}
 	return f.start(ctx, spec{
-		ID: p.Name, Name: p.Name, Disk: disk, MAC: p.mac(), Seed: s,
+		ID: p.Name, Name: p.Name, Disk: disk, MAC: p.MAC(), Seed: s,
 		Cores: plainCores, MemoryMB: plainMemory, DiskSize: plainDisk,
 	})
 }

@@ -28,6 +28,11 @@ const (
 	BackendIP       = "10.77.0.50"
 	SecondBackendIP = "10.77.0.51"
 	prefixLength    = "/24"
+	// Of IPv6 the LAN has addresses for whole machines' sake; K3s' are IPv4.
+	Network6      = "fd77::/64"
+	OperatorIP6   = "fd77::2"
+	StrangerIP6   = "fd77::66"
+	prefixLength6 = "/64"
 )
 
 // family begins the name of everything that labs make on a machine.

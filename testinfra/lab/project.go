@@ -32,6 +32,34 @@ const K3sVersion = "v1.35.4+lab1"
 // Project writes a project for this lab into a folder: two machines, a key of
 // its own and the token. It overwrites nothing.
 func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error) {
+	return l.project(ctx, dir, func(*inventory.Cluster) {})
+}
+
+// ExistingProject writes a project for machines that Proxmox knows nothing of,
+// and for the LAN alone.
+func (l *Lab) ExistingProject(ctx context.Context, dir string, machines ...Plain) (inventory.Cluster, error) {
+	return l.project(ctx, dir, func(c *inventory.Cluster) {
+		c.Provider = inventory.Provider{Existing: &inventory.Existing{}}
+		c.Nodes = nil
+		if c.Edge != nil {
+			c.Edge.Mode = inventory.EdgeLAN
+		}
+		for i, m := range machines {
+			n := inventory.Node{Name: m.Name, Role: inventory.Agent, Address: netip.MustParseAddr(m.Address), HostKey: m.HostKeyPublic}
+			if i == 0 {
+				n.Role = inventory.Server
+			}
+			if m.Address6 != "" {
+				six := netip.MustParseAddr(m.Address6)
+				n.Address6, c.Network.IPv6 = &six, &inventory.Network6{CIDR: netip.MustParsePrefix(Network6)}
+			}
+			c.Nodes = append(c.Nodes, n)
+		}
+	})
+}
+
+// project writes a project that is as the lab's, but for a change.
+func (l *Lab) project(ctx context.Context, dir string, change func(*inventory.Cluster)) (inventory.Cluster, error) {
 	s, err := l.Status(ctx)
 	if err != nil {
 		return inventory.Cluster{}, err
@@ -57,6 +85,7 @@ func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error
 		c.K3s = &inventory.K3s{Version: K3sVersion, Bundle: l.bundle}
 		c.Edge = &inventory.Edge{Mode: inventory.EdgeTunnel}
 	}
+	change(&c)
 	files := map[string][]byte{identityFile: private, identityFile + ".pub": public, tokenFile: []byte(secret + "\n")}
 	if l.cloud && c.Edge != nil {
 		if err := l.atCloudflare(c.Edge, dir, files); err != nil {

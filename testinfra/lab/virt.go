@@ -256,6 +256,9 @@ func endResident(ctx context.Context, pid int, sig unix.Signal) error {
 	return p.end(ctx, sig, 10*time.Second)
 }
 
+// DomainPrefix begins the names that libvirt's machines of this lab have.
+func (l *Lab) DomainPrefix() string { return l.plan.machine("") }
+
 // VirtCommand prepares a command that reaches the lab's libvirt as any user of
 // this machine reaches its own: vagrant, virsh.
 func (l *Lab) VirtCommand(ctx context.Context, argv ...string) (*exec.Cmd, error) {
