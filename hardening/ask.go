@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -27,11 +28,13 @@ func ask(ctx context.Context, r machine.Reader, path string, req facts.Request) 
 		return nil, fmt.Errorf("write the request for facts: %w", err)
 	}
 	var f facts.Facts
+	begin := time.Now()
 	if err := machine.AgentDocument(ctx, r, machine.NodeFacts(path, request), "facts", &f); err != nil {
 		return nil, err
 	}
 	if err := machine.CheckAgentFormat("facts", f.Version, facts.Version); err != nil {
 		return nil, err
 	}
+	f.Took = time.Since(begin)
 	return &f, nil
 }

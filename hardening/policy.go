@@ -23,6 +23,23 @@ import (
 // and is short enough to sit out after a mistake.
 const DefaultWindow = time.Minute
 
+// A host for which a look is work of seconds needs longer than that for the
+// change itself: an emulated one made it in three times as long as its look
+// took, and a new login in as long again. The longest is what an agent takes.
+const (
+	slowLook      = 5 * time.Second
+	looksInWindow = 8
+	longestWindow = 10 * time.Minute
+)
+
+// windowFor is the window of a host that took so long to be looked at.
+func (p Policy) windowFor(took time.Duration) time.Duration {
+	if took < slowLook {
+		return p.Window
+	}
+	return max(p.Window, min(took.Round(time.Second)*looksInWindow, longestWindow))
+}
+
 // Agents hands out the node agent by architecture. Asking for the path alone is cheap.
 type Agents interface {
 	Path(arch string) (string, error)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/k3sedge/k3sedge/hardening/agent"
 	"github.com/k3sedge/k3sedge/inventory"
@@ -28,6 +29,19 @@ func TestAPolicyComesFromTheInventory(t *testing.T) {
 	}
 	if !strings.Contains(p.Ruleset, "10.0.0.0/24 . 22") || !strings.Contains(p.Ruleset, "fd00:1::/64 . 22") {
 		t.Errorf("ruleset:\n%s", p.Ruleset)
+	}
+}
+
+func TestASlowHostHasLongerToProveALogin(t *testing.T) {
+	t.Parallel()
+	p := Policy{Window: DefaultWindow}
+	for took, want := range map[time.Duration]time.Duration{
+		0: time.Minute, 300 * time.Millisecond: time.Minute, 6 * time.Second: time.Minute,
+		18*time.Second + 10*time.Millisecond: 144 * time.Second, time.Hour: 10 * time.Minute,
+	} {
+		if got := p.windowFor(took); got != want {
+			t.Errorf("a look of %s: a window of %s, want %s", took, got, want)
+		}
 	}
 }
 

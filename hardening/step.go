@@ -58,6 +58,7 @@ func (s step) Apply(ctx context.Context, w Changer) error {
 	if err := judgeAll(s.policy.hostControls(), f, s.policy).unknown(); err != nil {
 		return err
 	}
+	s.policy.Window = s.policy.windowFor(f.Took)
 	plan := PlanFor(f, s.policy)
 	if !plan.Empty() {
 		if err := guard(f, s.policy); err != nil {

@@ -1,6 +1,8 @@
 package facts
 
 import (
+	"time"
+
 	"github.com/k3sedge/k3sedge/hardening/firewall"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
@@ -55,10 +57,12 @@ type Request struct {
 
 // Facts is one host at one moment.
 type Facts struct {
-	Version int      `json:"version"`
-	System  *System  `json:"system"`
-	Session *Session `json:"session"`
-	SSHD    *SSHD    `json:"sshd"`
+	Version int `json:"version"`
+	// Took is how long it was until they were here, by the operator's clock.
+	Took    time.Duration `json:"-"`
+	System  *System       `json:"system"`
+	Session *Session      `json:"session"`
+	SSHD    *SSHD         `json:"sshd"`
 	// Offer, Daemon, HostKeys and Moduli are more of sshd: what it says on
 	// the wire, when it read its files, the keys and groups that it would use.
 	Offer    *Offer    `json:"offer"`

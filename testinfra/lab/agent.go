@@ -96,9 +96,8 @@ func (a guestAgent) run(ctx context.Context, c fakepve.Command) (fakepve.Result,
 	if err := a.ask(ctx, start, &started); err != nil {
 		return fakepve.Result{}, err
 	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	// Each question is a line in the machine's journal, and work for it.
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		var end agentEnd
 		if err := a.ask(ctx, agentOrder{"guest-exec-status", started}, &end); err != nil {
 			return fakepve.Result{}, err
@@ -112,7 +111,7 @@ func (a guestAgent) run(ctx context.Context, c fakepve.Command) (fakepve.Result,
 		select {
 		case <-ctx.Done():
 			return fakepve.Result{}, fmt.Errorf("run %s in the machine: %w", c.Argv[0], ctx.Err())
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }
