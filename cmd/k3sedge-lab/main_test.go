@@ -50,6 +50,7 @@ func TestWrongUsageIsRefusedBeforeAnythingIsDone(t *testing.T) {
 		"project nowhere":   {"project"},
 		"exec nothing":      {"exec"},
 		"restart nothing":   {"restart"},
+		"run nothing":       {"run", "m"},
 		"order nothing":     {"cloudflare"},
 		"no such order":     {"cloudflare", "rain"},
 		"too many orders":   {"cloudflare", "records", "all"},
@@ -77,6 +78,7 @@ func TestALabThatIsDown(t *testing.T) {
 	project := t.TempDir()
 	for name, args := range map[string][]string{
 		"exec":    {"exec", "--", "true"},
+		"run":     {"run", "metal-1", "--", "true"},
 		"project": {"project", project},
 		"restart": {"restart", "edge-1"},
 		"fault":   {"fault", `{"kind":"delay","delay":"1s"}`},
