@@ -27,11 +27,9 @@ func TestWholeMachine(t *testing.T) {
 	s.cluster.Nodes = s.cluster.Nodes[:1]
 	s.must(0, "up", "--wait", "15m")
 	// A disc drive, and the machine's own cloud-init that found the seed in it.
-	found := s.onNode(0, "sudo cat /run/cloud-init/ds-identify.log /var/log/cloud-init.log; ls -l /dev/sr0; cat /var/lib/cloud/seed 2>&1")
-	for _, want := range []string{"/dev/sr0", "DataSourceNoCloud [seed=/dev/sr0]"} {
-		if !strings.Contains(found, want) {
-			t.Errorf("cloud-init has not read the disc: no %q in\n%s", want, found)
-		}
+	found := s.onNode(0, `ls -l /dev/sr0; sudo grep -ho 'Datasource DataSource.*' /var/log/cloud-init.log`)
+	if !strings.Contains(found, "DataSourceNoCloud [seed=/dev/sr0]") {
+		t.Errorf("cloud-init has not read the disc:\n%s", found)
 	}
 	t.Run("the kernel's controls are judged", func(t *testing.T) { judgedWhole(t, s.on(t)) })
 	t.Run("a restart through the API", func(t *testing.T) {
