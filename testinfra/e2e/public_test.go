@@ -387,6 +387,7 @@ func nothingLeft(t *testing.T, p *public) {
 	p.wants(map[string]bool{"wiki.lab.test": false})
 	p.must(0, "remove-service", "wiki")
 	p.wants(nil)
+	certificatesGivenUp(t, p)
 	p.must(0, "down", "--yes")
 	if names, tunnels := p.names(), p.tunnels(); len(tunnels)+len(names) > 0 {
 		t.Errorf("left at Cloudflare: %v, %v", tunnels, names)

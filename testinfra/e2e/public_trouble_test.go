@@ -3,12 +3,41 @@
 package e2e
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/k3sedge/k3sedge/testinfra/fakecloudflare"
 	"github.com/k3sedge/k3sedge/testinfra/lab"
 )
+
+// certificatesGivenUp: who takes certificates out of the file while one is being
+// asked for has it taken back, and then cert-manager goes.
+func certificatesGivenUp(t *testing.T, p *public) {
+	const challenges = "/apis/acme.cert-manager.io/v1/challenges"
+	if err := p.flare.Fault(t.Context(), fakecloudflare.Fault{Method: "POST", Path: "/dns_records", Kind: fakecloudflare.Broken, Status: 500}); err != nil {
+		t.Fatal(err)
+	}
+	p.must(1, "add-service", "open", "--host", "a.open.lab.test", "--to", "10.77.0.50:3000")
+	eventually(t, "a challenge", time.Minute, func() bool { return len(p.list(challenges)) > 0 })
+	if err := p.flare.ClearFaults(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.edit(t, "(?m)^    certificates:\n(?:        .*\n)+", "")
+	r := p.must(0, "up")
+	t.Log(r.stderr)
+	for _, path := range []string{"/apis/helm.cattle.io/v1/namespaces/kube-system/helmcharts/cert-manager", "/api/v1/namespaces/cert-manager/secrets/cloudflare-api-token"} {
+		if r := p.kube("GET", path, ""); r.status != http.StatusNotFound {
+			t.Errorf("%s: %s", path, r)
+		}
+	}
+	if left := p.list(challenges); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	p.must(0, "up", "--plan")
+	p.must(0, "remove-service", "open")
+}
 
 // flareTrouble: a token that will not do, and an API that is not well, are told
 // with cause and hint; nothing is written, and nothing of others is touched.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/addons"
+	"github.com/k3sedge/k3sedge/addons/traefik"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -41,15 +42,18 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service await
 		Address: net.JoinHostPort(n.Address.String(), "443"), TLS: true, AnyCert: true, ServerName: service.SomeHost(),
 		HTTP: !service.Passthrough, Host: service.SomeHost(), Path: "/", Millis: 5000,
 	}}}
-	served, advice, forced := served, adviceFor, service.forced
+	answered, advice, forced := served, adviceFor, service.forced
 	switch {
 	case service.Passthrough:
 		ask.Dials = append(ask.Dials, addons.PassthroughDials(service.Service)...)
-		served, advice = handedOver, passthroughAdvice
+		answered, advice = handedOver, passthroughAdvice
 		forced = forced || shutOut(service.Service, n.Address)
 	case service.was.Passthrough:
 		ask.Dials = append(ask.Dials, addons.PassthroughDials(service.was)...)
-		served = takenBack
+		answered = takenBack
+	case st.throughTunnel(service.Service):
+		ask.Dials = append(ask.Dials, tunnelDial(service.Service))
+		answered = servedBoth
 	}
 	var last look.DialAnswer
 	wait := converge.Wait{What: "https://" + service.Host + " at " + n.Name, Every: 50 * time.Millisecond, Limit: answerTime}
@@ -58,8 +62,10 @@ func (st *site) awaitAnswer(ctx context.Context, n inventory.Node, service await
 		if err != nil {
 			return false, "", err
 		}
-		last = answer.Dials[0]
-		return served(answer.Dials, forced), told(last), nil
+		if last = answer.Dials[0]; st.throughTunnel(service.Service) && served(answer.Dials, forced) {
+			last = answer.Dials[len(answer.Dials)-1]
+		}
+		return answered(answer.Dials, forced), told(last), nil
 	})
 	if last.Outcome == "" {
 		return err // the node itself did not answer
@@ -81,6 +87,22 @@ func served(answers []look.DialAnswer, forced bool) bool {
 		return forced
 	}
 	return a.Outcome == look.Answered
+}
+
+// throughTunnel reports whether visitors come to a service through the tunnel.
+func (st *site) throughTunnel(s inventory.Service) bool {
+	return s.Expose == inventory.ExposePublic && st.project.Cluster.Edge.Mode == inventory.EdgeTunnel
+}
+
+// tunnelDial asks Traefik as cloudflared does, on the node itself.
+func tunnelDial(s inventory.Service) look.Dial {
+	return look.Dial{Address: fmt.Sprintf("127.0.0.1:%d", traefik.TunnelPort), HTTP: true, Host: s.SomeHost(), Path: "/", Millis: 5000}
+}
+
+// servedBoth is served on the LAN and through the tunnel: Traefik may take up
+// one of the two routes a moment before the other.
+func servedBoth(answers []look.DialAnswer, forced bool) bool {
+	return served(answers, forced) && served(answers[1:], forced)
 }
 
 func told(a look.DialAnswer) string {

@@ -37,6 +37,24 @@ func TestWhatCountsAsAnAnswer(t *testing.T) {
 	}
 }
 
+func TestAPublicServiceIsServedBothWays(t *testing.T) {
+	t.Parallel()
+	page, none := look.DialAnswer{Outcome: look.Answered, Status: 200}, look.DialAnswer{Outcome: look.Answered, Status: 404}
+	for _, tc := range []struct {
+		lan, tunnel look.DialAnswer
+		want        bool
+	}{{page, page, true}, {page, none, false}, {none, page, false}} {
+		if got := servedBoth([]look.DialAnswer{tc.lan, tc.tunnel}, false); got != tc.want {
+			t.Errorf("LAN %s, tunnel %s: %v", told(tc.lan), told(tc.tunnel), got)
+		}
+	}
+	st := &site{}
+	st.project.Cluster.Edge = &inventory.Edge{Mode: inventory.EdgeTunnel}
+	if !st.throughTunnel(inventory.Service{Expose: inventory.ExposePublic}) || st.throughTunnel(inventory.Service{Expose: inventory.ExposeLAN}) {
+		t.Error("a public service comes through the tunnel, and no other")
+	}
+}
+
 func TestWhatCountsAsHandedOver(t *testing.T) {
 	t.Parallel()
 	cert := func(sum string) *look.Cert { return &look.Cert{SHA256: sum, Subject: "CN=" + sum, Issuer: "CN=ca"} }
