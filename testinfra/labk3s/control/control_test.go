@@ -194,3 +194,14 @@ func TestTheAPIServerKnowsItsFlags(t *testing.T) {
 		t.Error("an unknown argument was accepted")
 	}
 }
+
+func TestALeaseIsLongerOnAnEmulatedProcessor(t *testing.T) {
+	t.Parallel()
+	const longer = "--leader-elect-lease-duration=150s"
+	for model, want := range map[string]bool{"QEMU TCG CPU version 2.5+": true, "AMD EPYC 7763 64-Core Processor": false} {
+		p := Plane{Members: true, Emulated: Emulated([]byte("processor\t: 0\nmodel name\t: " + model + "\n"))}
+		if got := slices.Contains(p.ControllerManager(), longer) && slices.Contains(p.Scheduler(), longer); got != want {
+			t.Errorf("%s: %v, want %v", model, got, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +18,22 @@ type Plane struct {
 	Dir       string // DIR/server
 	Advertise string // the address of this server
 	Members   bool   // other servers may be there: the parts elect a leader
+	// Emulated is a processor in software, on which a lease is not renewed in
+	// the ten seconds of a real one's.
+	Emulated bool
+}
+
+// Emulated reports whether the kernel's list of processors is one of QEMU's
+// without KVM.
+func Emulated(cpuinfo []byte) bool { return bytes.Contains(cpuinfo, []byte("QEMU TCG CPU")) }
+
+// election says how a part gets to lead.
+func (p Plane) election(args map[string]string) map[string]string {
+	args["leader-elect"] = strconv.FormatBool(p.Members)
+	if p.Members && p.Emulated {
+		args["leader-elect-lease-duration"], args["leader-elect-renew-deadline"], args["leader-elect-retry-period"] = "150s", "120s", "5s"
+	}
+	return args
 }
 
 func (p Plane) tls(name string) string { return filepath.Join(p.Dir, "tls", name) }
@@ -87,8 +104,8 @@ func (p Plane) ControllerManager() []string {
 		"allocate-node-cidrs": "true", "authentication-kubeconfig": p.cred("controller.kubeconfig"),
 		"authorization-kubeconfig": p.cred("controller.kubeconfig"), "bind-address": "127.0.0.1",
 		"cluster-cidr": p.Config.ClusterCIDR, "configure-cloud-routes": "false", "controllers": controllers(),
-		"kubeconfig": p.cred("controller.kubeconfig"), "leader-elect": strconv.FormatBool(p.Members),
-		"profiling": "false", "root-ca-file": p.tls("server-ca.crt"), "secure-port": "10257",
+		"kubeconfig": p.cred("controller.kubeconfig"),
+		"profiling":  "false", "root-ca-file": p.tls("server-ca.crt"), "secure-port": "10257",
 		"service-account-private-key-file": p.tls("service.current.key"),
 		"service-cluster-ip-range":         p.Config.ServiceCIDR,
 		"tls-cert-file":                    p.tls("serving-kube-apiserver.crt"),
@@ -102,17 +119,17 @@ func (p Plane) ControllerManager() []string {
 		args["cluster-signing-"+purpose+"-cert-file"] = p.tls(ca + ".crt")
 		args["cluster-signing-"+purpose+"-key-file"] = p.tls(ca + ".key")
 	}
-	return merge(args, p.Config.ControllerArgs)
+	return merge(p.election(args), p.Config.ControllerArgs)
 }
 
 // Scheduler gives kube-scheduler its arguments.
 func (p Plane) Scheduler() []string {
-	return merge(map[string]string{
+	return merge(p.election(map[string]string{
 		"authentication-kubeconfig": p.cred("scheduler.kubeconfig"),
 		"authorization-kubeconfig":  p.cred("scheduler.kubeconfig"),
 		"bind-address":              "127.0.0.1", "kubeconfig": p.cred("scheduler.kubeconfig"),
-		"leader-elect": strconv.FormatBool(p.Members), "profiling": "false", "secure-port": "10259",
+		"profiling": "false", "secure-port": "10259",
 		"tls-cert-file":        p.tls("serving-kube-apiserver.crt"),
 		"tls-private-key-file": p.tls("serving-kube-apiserver.key"),
-	}, p.Config.SchedulerArgs)
+	}), p.Config.SchedulerArgs)
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -34,13 +35,16 @@ func raise(iface string, ip net.IP, pods *net.IPNet) (*tunnel, error) {
 		return nil, err
 	}
 	mtu := under.Attrs().MTU - overhead
+	// Named here, as flannel does it: udev gives a device whose address the
+	// kernel chose another one, a moment after it was told to the other nodes.
+	mac := net.HardwareAddr(append([]byte{0x0e, 0x4b}, ip.To4()...))
 	want := &netlink.Vxlan{
-		LinkAttrs: netlink.LinkAttrs{Name: vxlanName, MTU: mtu},
+		LinkAttrs: netlink.LinkAttrs{Name: vxlanName, MTU: mtu, HardwareAddr: mac},
 		VxlanId:   vxlanID, VtepDevIndex: under.Attrs().Index, SrcAddr: ip, Port: vxlanPort, Learning: false,
 	}
 	link, err := ensure(want, func(have netlink.Link) bool {
 		v, ok := have.(*netlink.Vxlan)
-		return ok && v.VxlanId == vxlanID && v.VtepDevIndex == want.VtepDevIndex && v.SrcAddr.Equal(ip) && v.Port == vxlanPort && !v.Learning
+		return ok && bytes.Equal(v.HardwareAddr, mac) && v.VxlanId == vxlanID && v.VtepDevIndex == want.VtepDevIndex && v.SrcAddr.Equal(ip) && v.Port == vxlanPort && !v.Learning
 	})
 	if err != nil {
 		return nil, err

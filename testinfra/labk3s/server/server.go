@@ -72,7 +72,14 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 	if c.AdvertiseAddress != "" {
 		advertise = c.AdvertiseAddress
 	}
-	s.plane = control.Plane{Config: c, Dir: s.dir, Advertise: advertise, Members: c.ClusterInit || c.Server != ""}
+	processors, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return fmt.Errorf("look at the processors: %w", err)
+	}
+	s.plane = control.Plane{
+		Config: c, Dir: s.dir, Advertise: advertise,
+		Members: c.ClusterInit || c.Server != "", Emulated: control.Emulated(processors),
+	}
 	members, err := s.prepare(ctx)
 	if err != nil {
 		return fmt.Errorf("preparing server: %w", err)
