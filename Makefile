@@ -41,7 +41,7 @@ bundle: ## the lab's K3s and the real Traefik, built once for each content
 e2e: deps build bundle
 	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
 	@.ci/kubectl bin/kubectl
-	@.ci/e2e go test -p 1 -count=1 -timeout 40m -v ./testinfra/lab ./testinfra/e2e
+	@.ci/e2e go test -p 1 -count=1 -timeout 60m -v ./testinfra/lab ./testinfra/e2e
 
 lab: deps build bundle
 	bin/k3sedge-lab up --bundle bin/bundle

@@ -172,6 +172,7 @@ func (p *public) chain(node int, host string) *x509.Certificate {
 // TestPublic goes from an empty Proxmox to services with certificates, names
 // and a tunnel. The parts build on one another.
 func TestPublic(t *testing.T) {
+	t.Parallel() // it waits for cert-manager most of its time
 	p := newPublic(t, "e2e-public")
 	part := func(name string, run func(t *testing.T, p *public)) {
 		began := time.Now()

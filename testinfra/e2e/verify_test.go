@@ -19,6 +19,7 @@ import (
 // TestVerify lets the verification suite look at a good cluster, and at one
 // with a promise broken by hand.
 func TestVerify(t *testing.T) {
+	t.Parallel() // beside TestPublic, which mostly waits
 	s := newEdge(t, "e2e-verify")
 	s.cluster.Edge.Mode = inventory.EdgeLAN
 	s.becomeExisting("10.77.0.21", "10.77.0.22")
