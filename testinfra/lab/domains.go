@@ -195,8 +195,25 @@ func (h *domains) clear(ctx context.Context, id string) error {
 	if p, ok := h.lab.virt().domain(name); ok {
 		err = p.end(ctx, unix.SIGKILL, 5*time.Second)
 	}
+	h.lab.virt().forgotten(ctx, name)
 	if err = errors.Join(err, os.RemoveAll(dir.path("process.json"))); err != nil {
 		return fmt.Errorf("clear up machine %s: %w", name, err)
 	}
 	return nil
+}
+
+// forgotten waits until libvirt knows no more of a machine whose process has
+// ended: until then none of its name can be made.
+func (v virt) forgotten(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		if _, err := v.virsh(ctx, "domstate", name); err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
