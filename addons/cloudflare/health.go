@@ -2,6 +2,7 @@ package cloudflare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (r *Run) Health(ctx context.Context) (*Health, error) {
 	}
 	out := &Health{Name: v.cfg.Cluster.Edge.Tunnel.Name, Status: absent}
 	err := v.health(ctx, out)
-	if v.cfg.local() && lacks(err) {
+	if lacking := new(PermissionError); v.cfg.local() && errors.As(err, &lacking) && lacking.Needs == tunnelEdit {
 		out.Status, out.Reason, err = Unknown, "the token may not look at tunnels", nil
 	}
 	if err != nil {

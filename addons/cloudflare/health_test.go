@@ -65,6 +65,15 @@ func TestHealthWithoutThePermissionForTunnels(t *testing.T) {
 	if err != nil || h.Status != Unknown || h.ID != tunnelUUID || h.Good() || h.Reason != "the token may not look at tunnels" || !strings.Contains(h.Hint(), "Account Cloudflare Tunnel:Read") {
 		t.Errorf("%+v, %v", h, err)
 	}
+	few := w.token
+	w.token = "lab-token-with-fewer-rights-000000000000b"
+	if err := w.SetToken(fakecloudflare.Token{Value: w.token, Grants: fakecloudflare.Grants(testZone, fakecloudflare.DNSEdit)}); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := Observe(local(), w.client(t)).Health(t.Context()); err == nil || !strings.Contains(hintOf(err), "Zone:Read") {
+		t.Errorf("without the zone: %+v, %v", h, err)
+	}
+	w.token = few
 	var lacks *PermissionError
 	if _, err := Observe(config(), w.client(t)).Health(t.Context()); !errors.As(err, &lacks) {
 		t.Errorf("with remote management: %v", err)

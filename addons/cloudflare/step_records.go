@@ -56,15 +56,22 @@ func (v *view) publishing(ctx context.Context) ([]edit, error) {
 		}
 		todo, err := v.scope().differ(want, ours[host])
 		if len(todo) > 0 {
-			var there []Record
-			if there, err = v.at(ctx, host); err == nil {
-				astray := slices.DeleteFunc(ours[host], func(r Record) bool { return r.zone == want[0].zone })
-				todo, err = v.scope().differ(want, append(there, astray...))
-			}
+			todo, err = v.amongOthers(ctx, want, ours[host])
 		}
 		out, errs = append(out, todo...), append(errs, err)
 	}
 	return out, errors.Join(errs...)
+}
+
+// amongOthers are the edits of a host with all in sight that is there. Without
+// that there are none: they could come to stand beside somebody else's.
+func (v *view) amongOthers(ctx context.Context, want, ours []Record) ([]edit, error) {
+	there, err := v.at(ctx, want[0].Name)
+	if err != nil {
+		return nil, err
+	}
+	astray := slices.DeleteFunc(ours, func(r Record) bool { return r.zone == want[0].zone })
+	return v.scope().differ(want, append(there, astray...))
 }
 
 // withdrawing are the edits that take a host back: out of the zone, or from

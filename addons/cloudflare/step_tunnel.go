@@ -68,7 +68,7 @@ func (v *view) mayUse(ctx context.Context) error {
 		return nil
 	}
 	return machine.WithHint(fmt.Errorf("tunnel %s (%s, %d connections): %w", t.Name, t.Status, len(t.Connections), errStranger),
-		"write another edge.tunnel.name, or let k3sedge use this one with --adopt; rules that are there stay")
+		"write another edge.tunnel.name, or have k3sedge up or add-service use this one with --adopt; rules that are there stay")
 }
 
 // owns reports whether the tunnel is this cluster's. One that nobody has

@@ -197,6 +197,25 @@ func TestOnlyTheHostsInConflictWait(t *testing.T) {
 	}
 }
 
+// A host at which nobody could look for somebody else's gets no record, though
+// the run goes on for others because of what is in the way at a third.
+func TestNoRecordWhereNobodyCouldLook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakecloudflare.Options{})
+	w.addRecord(t, fakecloudflare.Record{Name: "blog.lab.test", Type: "A", Content: "192.0.2.1"})
+	id := w.made(t, "cloudflare", ingress.Rule{Hostname: "chat.lab.test", Service: "http://10.0.0.9:80"})
+	c := config(lan("blog"), public("chat"))
+	c.Held = func(context.Context) (string, error) { return id, nil }
+	w.fault(t, fakecloudflare.Fault{Kind: fakecloudflare.Refused, Code: 1004, Method: "GET", Path: "/dns_records", After: 1})
+	_, _, err := w.run(t, c)
+	if err == nil || !strings.Contains(err.Error(), "rule for chat.lab.test") || !strings.Contains(err.Error(), "1004") {
+		t.Errorf("%v", err)
+	}
+	if got, want := w.state(t), "blog.lab.test A 192.0.2.1 false\nchat.lab.test http://10.0.0.9:80\nhttp_status:404"; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
 // Somebody makes the record between the look and the write.
 func TestARecordThatComesInBetween(t *testing.T) {
 	t.Parallel()

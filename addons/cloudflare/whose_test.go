@@ -93,7 +93,7 @@ func TestAnotherOnesTunnelIsNotServed(t *testing.T) {
 		t.Errorf("without a tunnel: %+v, %v", k, err)
 	}
 	id := w.made(t, "cloudflare", ingress.Rule{Hostname: "blog.lab.test", Service: "http://10.0.0.9:80"})
-	if k, err := Observe(config(public("git")), w.client(t)).Connector(t.Context()); !errors.Is(err, errStranger) || k.Token.Reveal() != "" {
+	if k, err := Observe(config(public("git")), w.client(t)).Connector(t.Context()); !errors.Is(err, errStranger) || k.Token.Reveal() != "" || !strings.Contains(hintOf(err), "up or add-service") {
 		t.Errorf("%+v, %v", k, err)
 	}
 	w.addRecord(t, fakecloudflare.Record{Name: "git.lab.test", Type: "CNAME", Content: target(id), Proxied: true, Comment: recordMark(clusterID, "git")})
