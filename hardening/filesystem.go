@@ -68,10 +68,8 @@ func filesystemControls() []Control {
 			Conflict: "CIS wants noexec on /var and /tmp. K3s unpacks and runs its programs below /var/lib/rancher, and scanners run theirs in /tmp " +
 				"(ComplianceAsCode#14767): neither is asked for, and noexec on /var fails. A /tmp on the root disk is of severity low",
 			When:  "not in a container, whose mounts are its manager's; that /var lets programs run is asked everywhere",
-			Needs: []Part{PartSystem, PartMounts}, Check: checkMounts,
-			Advice: "/dev/shm: `tmpfs /dev/shm tmpfs rw,nosuid,nodev,noexec 0 0` in /etc/fstab, then `mount -o remount /dev/shm`. " +
-				"/tmp: `cp /usr/share/systemd/tmp.mount /etc/systemd/system/ && systemctl enable tmp.mount`, then restart the node. " +
-				"/var: take noexec out of /etc/fstab",
+			Needs: []Part{PartSystem, PartMounts, PartUnits}, Check: checkMounts, Mend: mendMounts,
+			Files: []string{shmFile}, Units: []string{shmUnit},
 		},
 	}
 }
