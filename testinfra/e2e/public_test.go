@@ -280,7 +280,7 @@ func thereAndBack(t *testing.T, p *public) {
 // renewed: a certificate of three minutes is another one long before it ends,
 // and there is no moment without one.
 func renewed(t *testing.T, p *public) {
-	p.edit(t, "(?m)^( +)issuer: acme$", "${1}issuer: acme\n${1}profile: minutes\n${1}renewBeforePercentage: 90")
+	p.edit(t, "(?m)^( +)profile: default$", "${1}profile: minutes\n${1}renewBeforePercentage: 90")
 	p.must(0, "up")
 	p.must(0, "add-service", "short", "--host", "short.lab.test", "--to", "10.77.0.50:3000")
 	first := p.chain(0, "short.lab.test")
