@@ -67,12 +67,18 @@ func writeJUnit(w io.Writer, d Document) error {
 			}
 		}
 	}
+	return WriteXML(w, all)
+}
+
+// WriteXML writes an XML document as JUnit's readers expect it: with its
+// header, indented, one line at the end.
+func WriteXML(w io.Writer, document any) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	enc := xml.NewEncoder(w)
 	enc.Indent("", "  ")
-	if err := enc.Encode(all); err != nil {
+	if err := enc.Encode(document); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, "\n")

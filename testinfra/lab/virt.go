@@ -256,6 +256,12 @@ func endResident(ctx context.Context, pid int, sig unix.Signal) error {
 	return p.end(ctx, sig, 10*time.Second)
 }
 
+// Virsh gives the lab's libvirt an order.
+func (l *Lab) Virsh(ctx context.Context, args ...string) error {
+	_, err := l.virt().virsh(ctx, args...)
+	return err
+}
+
 // DomainPrefix begins the names that libvirt's machines of this lab have.
 func (l *Lab) DomainPrefix() string { return l.plan.machine("") }
 

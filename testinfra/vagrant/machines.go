@@ -158,7 +158,7 @@ const boxName = "k3sedge-lab"
 func (m Machines) fetchBox(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "vagrant", "box", "add", "--provider=libvirt", "--clean", m.Box)
 	cmd.Env = append(cmd.Environ(), m.environment("qemu")...)
-	return m.stream(cmd)
+	return m.stream("vagrant", cmd)
 }
 
 // fetchK3s has the release in k3sedge's cache before it is asked for where
@@ -203,11 +203,7 @@ func (m Machines) Harden(ctx context.Context, k3sedge string) error {
 	if err != nil {
 		return err
 	}
-	cmd.Stdout, cmd.Stderr = m.Progress, m.Progress
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("k3sedge up: %w", err)
-	}
-	return nil
+	return m.stream("k3sedge up", cmd)
 }
 
 // Run runs vagrant beside the lab's libvirt, for these machines.
@@ -216,7 +212,7 @@ func (m Machines) Run(ctx context.Context, args ...string) error {
 	if err != nil {
 		return err
 	}
-	return m.stream(cmd)
+	return m.stream("vagrant", cmd)
 }
 
 func (m Machines) command(ctx context.Context, args ...string) (*exec.Cmd, error) {
@@ -233,10 +229,10 @@ func (m Machines) command(ctx context.Context, args ...string) (*exec.Cmd, error
 }
 
 // stream runs a command whose words are progress.
-func (m Machines) stream(cmd *exec.Cmd) error {
+func (m Machines) stream(what string, cmd *exec.Cmd) error {
 	cmd.Stdout, cmd.Stderr = m.Progress, m.Progress
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("vagrant: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
@@ -264,18 +260,11 @@ func (m Machines) environment(driver string) []string {
 func (m Machines) say(format string, args ...any) { fmt.Fprintf(m.Progress, format+"\n", args...) }
 
 // Off takes the power from a machine.
-func (m Machines) Off(ctx context.Context, node string) error { return m.power(ctx, "destroy", node) }
+func (m Machines) Off(ctx context.Context, node string) error {
+	return m.Lab.Virsh(ctx, "destroy", m.Lab.DomainPrefix()+node)
+}
 
 // On gives it back.
-func (m Machines) On(ctx context.Context, node string) error { return m.power(ctx, "start", node) }
-
-func (m Machines) power(ctx context.Context, order, node string) error {
-	cmd, err := m.Lab.VirtCommand(ctx, "virsh", "--quiet", "--connect", "qemu:///system", order, m.Lab.DomainPrefix()+node)
-	if err != nil {
-		return err
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("virsh %s %s: %w: %s", order, node, err, out)
-	}
-	return nil
+func (m Machines) On(ctx context.Context, node string) error {
+	return m.Lab.Virsh(ctx, "start", m.Lab.DomainPrefix()+node)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/k3sedge/k3sedge/hardening/report"
 )
 
 // The files of a results folder.
@@ -116,16 +118,7 @@ func (r Report) JUnit(w io.Writer) error {
 		s.Cases = append(s.Cases, c)
 	}
 	s.Time = seconds(all)
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", "  ")
-	if err := enc.Encode(s); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
-	return err
+	return report.WriteXML(w, s)
 }
 
 // Markdown is a short page with a table.
