@@ -115,6 +115,47 @@ func TestWhatWasEditedIsSetRight(t *testing.T) {
 	}
 }
 
+// K3s itself is far larger than all else that a look reads.
+func TestTheBinaryIsReadOncePerChange(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.mustUp()
+		sums, there := 0, false
+		for _, r := range w.hosts["edge-1"].Looks() {
+			for _, q := range r.Files {
+				if q.Path == binaryPath && !q.NoSum {
+					sums++
+				}
+				there = there || q.Path == binaryPath && q.NoSum
+			}
+		}
+		if sums > 3 || !there { // absent, and once more behind the upload
+			t.Errorf("its sum was asked for %d times; presence alone: %t", sums, there)
+		}
+		v := newSite(w.c, w.looks(), w.api()).views[0]
+		sumNow := func() string {
+			t.Helper()
+			v.forget()
+			now, err := v.seen(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return now.Files[binaryPath].SHA256
+		}
+		before := sumNow()
+		content := slices.Clone(w.hosts["edge-1"].State().Files[binaryPath].Content)
+		content[0]++ // of the same size
+		w.hosts["edge-1"].Edit(func(s *fakehost.State) { s.Put(binaryPath, content, 0o755) })
+		if after := sumNow(); after == before || after != sum(content) || sumNow() != after {
+			t.Errorf("the sum is %s, before it was %s", after, before)
+		}
+		w.hosts["edge-1"].Edit(func(s *fakehost.State) { delete(s.Files, binaryPath) })
+		if sumNow() != "" {
+			t.Error("what is gone has a sum")
+		}
+	})
+}
+
 func TestUploadsTellHowFarTheyAre(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWorld(t)

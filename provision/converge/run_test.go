@@ -221,6 +221,21 @@ func TestWaitTellsStateCauseAndLimit(t *testing.T) {
 	})
 }
 
+func TestWaitLooksAtMostHalfTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		_ = Wait{What: "a slow host", Every: time.Second, Limit: 55 * time.Second}.Until(t.Context(), func(context.Context) (bool, string, error) {
+			looks++
+			Pause(t.Context(), 10*time.Second)
+			return false, "", nil
+		})
+		if looks != 3 {
+			t.Errorf("%d looks of ten seconds in 55, want 3", looks)
+		}
+	})
+}
+
 func TestWaitEnds(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

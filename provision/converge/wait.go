@@ -8,8 +8,10 @@ import (
 
 // Wait is a condition that is asked again until it holds.
 type Wait struct {
-	What  string        // what is waited for: "task UPID… to end"
-	Every time.Duration // pause between two looks; it doubles up to eight times this
+	What string // what is waited for: "task UPID… to end"
+	// Every is the pause between two looks. It doubles up to eight times this, and
+	// is as long as the look where that takes longer.
+	Every time.Duration
 	Limit time.Duration // after which waiting fails; 0 for no limit but the context's
 	// Cause names the likely reason when the wait takes longer than usual.
 	Cause string
@@ -32,6 +34,7 @@ func (w Wait) Until(ctx context.Context, holds func(ctx context.Context) (bool, 
 	}
 	started, pause, state := time.Now(), w.Every, ""
 	for {
+		asked := time.Now()
 		ok, now, err := holds(ctx)
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("wait for %s: %w", w.What, err)
@@ -43,7 +46,8 @@ func (w Wait) Until(ctx context.Context, holds func(ctx context.Context) (bool, 
 			state = now
 		}
 		Waiting(ctx, joinState(w.What, state), w.causeAfter(time.Since(started)))
-		if ctx.Err() != nil || !Pause(ctx, pause) {
+		// Where looking takes long, it would slow down what is waited for.
+		if ctx.Err() != nil || !Pause(ctx, max(pause, time.Since(asked))) {
 			return fmt.Errorf("wait for %s: %w", joinState(w.What, state), context.Cause(ctx))
 		}
 		pause = min(2*pause, 8*w.Every)

@@ -74,7 +74,7 @@ func (s *State) look(q look.FileQuery) look.File {
 	if !ok {
 		return look.File{Absent: true}
 	}
-	out := look.File{Mode: f.Mode, UID: f.UID, Size: int64(len(f.Content)), Link: f.Link}
+	out := look.File{Mode: f.Mode, UID: f.UID, Size: int64(len(f.Content)), Link: f.Link, Changed: f.changed()}
 	if f.Mode.Type() != fs.FileMode(0) {
 		return out
 	}

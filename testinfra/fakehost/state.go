@@ -1,6 +1,7 @@
 package fakehost
 
 import (
+	"hash/fnv"
 	"io/fs"
 	"maps"
 	"path"
@@ -16,6 +17,13 @@ type File struct {
 	UID     int
 	Content []byte
 	Link    string
+}
+
+// changed stands for the time of the last change: it is another one for other content.
+func (f File) changed() int64 {
+	h := fnv.New32a()
+	_, _ = h.Write(f.Content) // never fails
+	return int64(h.Sum32()) + 1
 }
 
 // State is all that a host is.

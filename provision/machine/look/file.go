@@ -28,7 +28,7 @@ func (h host) file(ctx context.Context, q FileQuery) File {
 	if err != nil {
 		return File{Err: err.Error()}
 	}
-	f := File{Mode: info.Mode(), UID: owner(info), Size: info.Size()}
+	f := File{Mode: info.Mode(), UID: owner(info), Size: info.Size(), Changed: changed(info)}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		f.Link, err = os.Readlink(name)

@@ -69,6 +69,7 @@ type File struct {
 	Mode    fs.FileMode `json:"mode"` // permissions and type
 	UID     int         `json:"uid"`
 	Size    int64       `json:"size"`
+	Changed int64       `json:"changed,omitempty"` // last change of content or inode, Unix time in ns
 	SHA256  string      `json:"sha256,omitempty"`
 	Link    string      `json:"link,omitempty"` // where a symbolic link points to
 	Content []byte      `json:"content,omitempty"`

@@ -13,6 +13,14 @@ func owner(info fs.FileInfo) int {
 	return -1
 }
 
+// changed is when content or inode were last changed, which nobody can set.
+func changed(info fs.FileInfo) int64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return syscall.TimespecToNsec(s.Ctim)
+	}
+	return 0
+}
+
 // measure returns root's room on the file system of a folder.
 func measure(folder string) (free, total int64, err error) {
 	var s syscall.Statfs_t
