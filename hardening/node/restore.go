@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
@@ -125,6 +126,10 @@ func (r *restore) sysctls(s saved) {
 			continue
 		}
 		err := r.host.setSysctl(key, s.Sysctls[key])
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EPERM) {
+			// Such as kernel.kexec_load_disabled, which goes one way only.
+			err = fmt.Errorf("%w: the kernel goes back to %q at its next start only", err, s.Sysctls[key])
+		}
 		if !errors.Is(err, fs.ErrNotExist) || r.sameBoot {
 			r.note(err)
 		}

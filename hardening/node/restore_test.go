@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/k3sedge/k3sedge/hardening/facts"
@@ -55,6 +56,20 @@ func TestRollbackStartsNoSSHDThatDidNotRun(t *testing.T) {
 	}
 	if have := w.units["ssh.service"].active; have != "inactive" {
 		t.Errorf("ssh.service is %s", have)
+	}
+}
+
+// The kernel takes back some settings, such as kernel.kexec_load_disabled, only
+// when it starts anew: that is told, and holds up nothing.
+func TestRollbackTellsWhatWaitsForARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const key, oneWay = "kernel.kexec_load_disabled", "/proc/self/oom_score_adj" // which refuses what is no score, with the same error
+	w.link(t, oneWay, procSys+sysctlPath(key))
+	r := restore{host: w.host(), sameBoot: true}
+	r.sysctls(saved{Sysctls: map[string]string{key: "5000", "net.ipv4.ip_forward": "0"}})
+	if len(r.notes) != 1 || !strings.Contains(r.notes[0], key) || !strings.Contains(r.notes[0], "next start") {
+		t.Errorf("notes %q", r.notes)
 	}
 }
 
