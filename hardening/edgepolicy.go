@@ -126,12 +126,9 @@ const strangerHost = "k3sedge-stranger.invalid"
 // chart has or had them. All of them belong on loopback.
 func innerPorts() []uint16 { return []uint16{8080, 8444, 9000, 9100, 9101} }
 
-// The time for a dial to the node itself, and for one behind which a server
-// elsewhere has to answer, in milliseconds. Both are far more than is needed.
-const (
-	ownPatience    = 2000
-	serverPatience = 1500
-)
+// serverPatience bounds a dial behind which a server elsewhere has to answer, in
+// milliseconds: one that is off costs every look this long.
+const serverPatience = 3000
 
 // edgeDials are what the agent shall try at the node's own address.
 func (p Policy) edgeDials() map[string]look.Dial {
@@ -139,22 +136,22 @@ func (p Policy) edgeDials() map[string]look.Dial {
 		return nil
 	}
 	out := map[string]look.Dial{
-		dialStranger: {Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: strangerHost, AnyCert: true, HTTP: true, Host: strangerHost, Millis: ownPatience},
+		dialStranger: {Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: strangerHost, AnyCert: true, HTTP: true, Host: strangerHost, Millis: wirePatience},
 	}
 	for _, port := range innerPorts() {
-		out[dialPort(port)] = look.Dial{Address: hostPort(p.Address, port), Millis: ownPatience}
+		out[dialPort(port)] = look.Dial{Address: hostPort(p.Address, port), Millis: wirePatience}
 	}
 	if p.Profile == Strict {
 		maps.Copy(out, p.serverDials())
 	}
 	for i, s := range p.asked() {
-		out[dialHTTP(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTP), HTTP: true, Host: s.Ask, Millis: ownPatience}
+		out[dialHTTP(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTP), HTTP: true, Host: s.Ask, Millis: wirePatience}
 		out[dialTLS(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, HTTP: true, Host: s.Ask, Millis: serverPatience}
 		// One entrypoint speaks for all: what differs by host is in the API.
 		const few = 3
 		if i < few {
-			out[dialOld(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Old: true, Millis: ownPatience}
-			out[dialWeak(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Weak: true, Millis: ownPatience}
+			out[dialOld(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Old: true, Millis: wirePatience}
+			out[dialWeak(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Weak: true, Millis: wirePatience}
 		}
 	}
 	return out

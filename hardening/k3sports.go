@@ -11,8 +11,9 @@ import (
 
 const (
 	portReadOnly = 10255
-	// wirePatience bounds one try on the node itself, in milliseconds.
-	wirePatience = 5000
+	// wirePatience bounds one try on the node itself, in milliseconds. A slow node
+	// that has just started takes seconds for a handshake.
+	wirePatience = 10_000
 )
 
 // The dials at K3s' own ports, by name.

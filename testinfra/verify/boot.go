@@ -57,7 +57,7 @@ func orSome(process string) string {
 // mayListen reports whether a node is there for what listens.
 func (r *Run) mayListen(n inventory.Node, l listener) bool {
 	if l.proto == "udp" {
-		return l.port == 68 || l.port == 546 || l.port == 8472 && r.cluster.K3s != nil
+		return l.port == 68 || l.port == 546 || l.port == vxlanPort && r.cluster.K3s != nil
 	}
 	ports := []uint16{uint16(r.cluster.SSH.Port)}
 	if r.cluster.K3s != nil {

@@ -21,10 +21,13 @@ const (
 	somePorts = "1-1024,2379,2380,3000,5001,6443,6444,8080,8472,9000,9100,9345,10010,10248-10259,30000,32767"
 )
 
+// vxlanPort is that of flannel's tunnels.
+const vxlanPort = 8472
+
 // udpPorts lack 546, which is open to a link's own addresses: an answer to a
 // DHCPv6 question belongs to no connection.
 func udpPorts() []uint16 {
-	return []uint16{53, 67, 68, 69, 111, 123, 137, 161, 443, 500, 514, 1900, 4500, 4789, 5353, 5355, 8080, 8472, 30000, 32767, 51820, 51821}
+	return []uint16{53, 67, 68, 69, 111, 123, 137, 161, 443, 500, 514, 1900, 4500, 4789, 5353, 5355, 8080, vxlanPort, 30000, 32767, 51820, 51821}
 }
 
 // proberScript brings the prober on its standard input and leaves nothing behind.
@@ -65,7 +68,7 @@ func (r *Run) nodeCommand(n inventory.Node) Command {
 }
 
 // promised are the TCP ports of a node that may answer an address, by what the
-// project says; UDP ones are open to nobody but the tunnels of the other nodes.
+// project says.
 func (r *Run) promised(n inventory.Node, from netip.Addr) []uint16 {
 	c := r.cluster
 	var out []uint16
@@ -89,6 +92,14 @@ func (r *Run) promised(n inventory.Node, from netip.Addr) []uint16 {
 		out = append(out, 2379, 2380)
 	}
 	return out
+}
+
+// promisedUDP is the overlay's port, for the other nodes alone.
+func (r *Run) promisedUDP(n inventory.Node, from netip.Addr) []uint16 {
+	if r.cluster.K3s == nil || r.peerAt(n, from) == nil {
+		return nil
+	}
+	return []uint16{vxlanPort}
 }
 
 // peerAt is the other node that has an address.
@@ -177,7 +188,7 @@ func (r *Run) judgePorts(seen []probe.Seen, owners []inventory.Node, client map[
 		if seenAs := client[n.Name]; seenAs.IsValid() && seenAs.Is4() == from.Is4() {
 			from = seenAs // something translates addresses on the way
 		}
-		r.compare(n, s, r.promised(n, from), &f)
+		r.compare(n, s, r.promised(n, from), r.promisedUDP(n, from), &f)
 	}
 	if len(looked) == 0 {
 		return fmt.Errorf("no port of any node was asked")
@@ -185,7 +196,7 @@ func (r *Run) judgePorts(seen []probe.Seen, owners []inventory.Node, client map[
 	return f.err()
 }
 
-func (r *Run) compare(n inventory.Node, s probe.Seen, promised []uint16, f *findings) {
+func (r *Run) compare(n inventory.Node, s probe.Seen, promised, udp []uint16, f *findings) {
 	where := fmt.Sprintf("%s at %s, asked from %s", n.Name, s.Address, s.From)
 	for _, p := range s.Open {
 		if !slices.Contains(promised, p) {
@@ -203,7 +214,9 @@ func (r *Run) compare(n inventory.Node, s probe.Seen, promised []uint16, f *find
 		}
 	}
 	for _, p := range slices.Concat(s.UDPOpen, s.UDPRefused) {
-		f.add("%s: udp/%d answers", where, p)
+		if !slices.Contains(udp, p) {
+			f.add("%s: udp/%d answers", where, p)
+		}
 	}
 	r.say("%s: %d ports asked, open: %v", where, s.Asked, s.Open)
 }

@@ -136,17 +136,21 @@ func TestWhoMayReachWhat(t *testing.T) {
 		node int
 		from string
 		want []uint16
+		udp  []uint16
 	}{
-		{0, "10.77.0.2", []uint16{22, 80, 443}}, {0, "10.77.0.12", []uint16{80, 443, 6443, 10250}}, {1, "10.77.0.11", []uint16{80, 443, 10250}},
-		{1, "203.0.113.7", nil}, {0, "fd00:1::12", []uint16{80, 443, 6443, 10250}}, {0, "fe80::1", nil},
+		{0, "10.77.0.2", []uint16{22, 80, 443}, nil}, {0, "10.77.0.12", []uint16{80, 443, 6443, 10250}, []uint16{8472}},
+		{1, "10.77.0.11", []uint16{80, 443, 10250}, []uint16{8472}}, {1, "203.0.113.7", nil, nil},
+		{0, "fd00:1::12", []uint16{80, 443, 6443, 10250}, []uint16{8472}}, {0, "fe80::1", nil, nil},
 	} {
-		if got := r.promised(r.cluster.Nodes[c.node], netip.MustParseAddr(c.from)); !slices.Equal(got, c.want) {
-			t.Errorf("%d from %s: %v, want %v", c.node, c.from, got, c.want)
+		n, from := r.cluster.Nodes[c.node], netip.MustParseAddr(c.from)
+		if tcp, udp := r.promised(n, from), r.promisedUDP(n, from); !slices.Equal(tcp, c.want) || !slices.Equal(udp, c.udp) {
+			t.Errorf("%d from %s: %v and %v, want %v and %v", c.node, c.from, tcp, udp, c.want, c.udp)
 		}
 	}
 	r.cluster.K3s = nil
-	if got := r.promised(r.cluster.Nodes[0], netip.MustParseAddr("10.77.0.12")); got != nil {
-		t.Errorf("without K3s: %v", got)
+	peer := netip.MustParseAddr("10.77.0.12")
+	if tcp, udp := r.promised(r.cluster.Nodes[0], peer), r.promisedUDP(r.cluster.Nodes[0], peer); tcp != nil || udp != nil {
+		t.Errorf("without K3s: %v, %v", tcp, udp)
 	}
 }
 
