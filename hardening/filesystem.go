@@ -69,7 +69,7 @@ func filesystemControls() []Control {
 				"(ComplianceAsCode#14767): neither is asked for, and noexec on /var fails. A /tmp on the root disk is of severity low",
 			When:  "not in a container, whose mounts are its manager's; that /var lets programs run is asked everywhere",
 			Needs: []Part{PartSystem, PartMounts, PartUnits}, Check: checkMounts, Mend: mendMounts,
-			Files: []string{shmFile}, Units: []string{shmUnit},
+			Files: []string{mountsFile}, Units: []string{mountsUnit},
 		},
 	}
 }

@@ -8,23 +8,29 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// The unit that keeps programs out of /dev/shm. systemd mounts it without
-// noexec before it reads anything of ours, and /etc/fstab is the user's.
+// The unit that keeps devices and set-user-ID programs out of the folders to
+// which everybody writes. systemd mounts /dev/shm without noexec before it reads
+// anything of ours, /etc/fstab is the user's, and a /tmp on the root disk stays
+// there: it is mounted onto itself.
 const (
-	shmUnit = "k3sedge-shm.service"
-	shmFile = "/etc/systemd/system/" + shmUnit
-	shmText = `# Written by k3sedge (FS-03); edits are lost at its next run.
+	mountsUnit = "k3sedge-mounts.service"
+	mountsFile = "/etc/systemd/system/" + mountsUnit
+	closeShm   = "/usr/bin/mount -o remount,nosuid,nodev,noexec /dev/shm"
+	closeTmp   = "/usr/bin/sh -c 'mountpoint -q /tmp || mount --bind /tmp /tmp; exec mount -o remount,bind,nosuid,nodev /tmp'"
+	mountsText = `# Written by k3sedge (FS-03); edits are lost at its next run.
 [Unit]
-Description=No devices, set-user-ID programs or programs at all in /dev/shm
+Description=No devices and set-user-ID programs in /dev/shm and /tmp
 DefaultDependencies=no
-After=systemd-remount-fs.service
-Before=sysinit.target
+After=local-fs.target
+Before=systemd-tmpfiles-setup.service sysinit.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/bin/mount -o remount,nosuid,nodev,noexec /dev/shm
-ExecReload=/usr/bin/mount -o remount,nosuid,nodev,noexec /dev/shm
+ExecStart=` + closeShm + `
+ExecStart=` + closeTmp + `
+ExecReload=` + closeShm + `
+ExecReload=` + closeTmp + `
 
 [Install]
 WantedBy=sysinit.target
@@ -33,6 +39,9 @@ WantedBy=sysinit.target
 
 // shmOptions are what /dev/shm is to be mounted with.
 func shmOptions() []string { return []string{"nodev", "nosuid", "noexec"} }
+
+// tmpOptions are what /tmp is to be mounted with.
+func tmpOptions() []string { return []string{"nodev", "nosuid"} }
 
 // executable are the folders from which K3s runs its programs and containers.
 func executable() []string { return []string{"/var", "/var/lib/rancher"} }
@@ -69,7 +78,7 @@ func checkMounts(f *facts.Facts, p Policy) Verdict {
 	if own, why := ownKernel(f, p); !own && len(wrong) == 0 {
 		return Verdict{Status: NotApplicable, Evidence: []string{strings.Replace(why, "kernel belongs", "mounts belong", 1) + "; /var lets programs run, as K3s needs"}}
 	}
-	shm, low := lacking(f, "/dev/shm", shmOptions()...), lacking(f, "/tmp", "nodev", "nosuid")
+	shm, low := lacking(f, "/dev/shm", shmOptions()...), lacking(f, "/tmp", tmpOptions()...)
 	all := slices.Concat(wrong, shm, low)
 	v := decide(all, inShort(all, "/var lets programs run; /dev/shm and /tmp take no devices and no set-user-ID programs"), "")
 	if v.Status == Fail && len(wrong)+len(shm) == 0 {
@@ -96,22 +105,22 @@ func lacking(f *facts.Facts, point string, options ...string) []string {
 	return []string{fmt.Sprintf("%s: without %s", mountLine(m), strings.Join(out, ", "))}
 }
 
-// mendMounts closes /dev/shm. What else is mounted how is the user's choice.
+// mendMounts closes /dev/shm and /tmp. What else is mounted how is the user's choice.
 func mendMounts(f *facts.Facts, _ Policy) Mend {
 	m := Mend{Advice: []string{mountAdvice}}
-	if at, found := mountOf(f, "/dev/shm"); !found || at.Point != "/dev/shm" || len(lacking(f, "/dev/shm", shmOptions()...)) == 0 {
+	at, found := mountOf(f, "/dev/shm")
+	if !found || at.Point != "/dev/shm" || len(lacking(f, "/dev/shm", shmOptions()...))+len(lacking(f, "/tmp", tmpOptions()...)) == 0 {
 		return m
 	}
-	if differs(f.Files[shmFile], shmText, 0o644) {
-		m.Files = []facts.FileChange{{Path: shmFile, Content: shmText, Mode: 0o644}}
+	if differs(f.Files[mountsFile], mountsText, 0o644) {
+		m.Files = []facts.FileChange{{Path: mountsFile, Content: mountsText, Mode: 0o644}}
 	}
 	action := "start"
-	if isRunning(f.Units[shmUnit]) { // it has run, and somebody mounted it anew
+	if isRunning(f.Units[mountsUnit]) { // it has run, and somebody mounted them anew
 		action = "reload"
 	}
-	m.Units = []facts.UnitChange{{Name: shmUnit, Action: action}}
+	m.Units = []facts.UnitChange{{Name: mountsUnit, Action: action}}
 	return m
 }
 
-const mountAdvice = "/tmp: `cp /usr/share/systemd/tmp.mount /etc/systemd/system/ && systemctl enable tmp.mount`, then restart the node. " +
-	"/var: take noexec out of /etc/fstab. /dev/shm, where it is no file system of its own: see why with `findmnt /dev/shm`"
+const mountAdvice = "/var: take noexec out of /etc/fstab. /dev/shm, where it is no file system of its own: see why with `findmnt /dev/shm`"

@@ -71,11 +71,6 @@ func finding(node string, f report.Finding) string {
 	return text
 }
 
-// broken is a finding at which `harden --check` ends with 3 unless it is told otherwise.
-func broken(f report.Finding) bool {
-	return f.Status == hardening.Fail && f.Severity.AtLeast(hardening.Medium)
-}
-
 // controlsHold wants controls to hold on every node. One that applies to
 // nothing there is as good.
 func (r *Run) controlsHold(ctx context.Context, ids ...string) error {
@@ -107,7 +102,7 @@ func (r *Run) judge(ctx context.Context, ids []string, accept func(hardening.Sta
 			}
 			if one.Status == hardening.Unknown {
 				unseen.add("%s", finding(n.Name, one))
-			} else if broken(one) || !accept(one.Status) {
+			} else if one.Status == hardening.Fail || !accept(one.Status) {
 				f.add("%s", finding(n.Name, one))
 			}
 		}
@@ -146,10 +141,10 @@ func allControls(ctx context.Context, r *Run) error {
 	for _, n := range a.Nodes {
 		for _, one := range n.Findings {
 			switch {
-			case !broken(one) && one.Status != hardening.Unknown:
+			case one.Status != hardening.Fail && one.Status != hardening.Unknown:
 			case r.told(one.ID):
 				twice++
-			case broken(one):
+			case one.Status == hardening.Fail:
 				f.add("%s", finding(n.Name, one))
 			default:
 				unseen.add("%s", finding(n.Name, one))

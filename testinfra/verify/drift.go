@@ -19,7 +19,7 @@ func drifts() []struct{ what, script, controls string } {
 	return []struct{ what, script, controls string }{
 		{"a kernel setting", "sysctl -qw net.ipv4.conf.all.log_martians=0", "KRN-06 KRN-13"},
 		{"an open port", "nft add element inet k3sedge tcp4 '{ 0.0.0.0/0 . 7777 }'", "FW-01 FW-14"},
-		{"a password login", "sed -i 's/^PasswordAuthentication .*/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/00-k3sedge.conf; systemctl reload ssh", "SSH-01"},
+		{"a password login", "sed -i 's/^PasswordAuthentication .*/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/00-k3sedge.conf; systemctl restart ssh", "SSH-01"},
 	}
 }
 
