@@ -139,7 +139,7 @@ func (d *door) command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 
 func TestALockOutIsSeenAndTakenBack(t *testing.T) {
 	t.Parallel()
-	r, f := newRun(t, answer{holds: "apply; sleep 600"}, answer{holds: "harden --check --only FW", stdout: "nothing of it"})
+	r, f := newRun(t, answer{holds: "apply; sleep 600"}, answer{holds: "harden --check --only FW", stdout: "nothing of it"}, answer{holds: " true"})
 	r.site.Operator, r.site.Disruptive = (&door{f, []bool{false, true}}).command, true
 	r.verdict(t, "lock-out-is-rolled-back", Broken, "edge-1 does not tell that the change verify-lock-out-")
 	if r.seen.machines.done {
