@@ -9,7 +9,7 @@ BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
-.PHONY: vagrant-up test-vagrant vagrant-down bundle deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
+.PHONY: vagrant-deps vagrant-up test-vagrant vagrant-down bundle deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
 
 deps: ## Debian packages of the lab; asks for nothing that is already there
 	@.ci/deps $(LAB_PACKAGES)
@@ -53,9 +53,11 @@ judges: deps build ## ssh-audit, lynis and a prober look at a hardened machine
 	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
 	@.ci/e2e go test -count=1 -timeout 20m -v -run '^TestJudges$$' ./testinfra/e2e
 
-vagrant-up: deps build bundle ## two whole Debian machines with k3sedge on them; SUITE=trixie, BOX=name, K3S=real
-	@.ci/vagrant deps $(VAGRANT_PACKAGES)
+vagrant-up: deps vagrant-deps build bundle ## two whole Debian machines with k3sedge on them; SUITE=trixie, BOX=name, K3S=real
 	@.ci/vagrant up
+
+vagrant-deps: # Debian packages for whole machines
+	@.ci/vagrant deps $(VAGRANT_PACKAGES)
 
 test-vagrant: vagrant-up ## the promises, one test each, on whole machines; leaves nothing behind
 	@.ci/vagrant test

@@ -17,5 +17,6 @@
 // Nothing passes on empty input, and what could not be looked at, or was left
 // out, is never reported as kept.
 //
-// It imports inventory, hardening, provision/machine and testinfra/verify/probe.
+// It imports inventory, hardening, provision/machine, provision/converge and
+// testinfra/verify/probe.
 package verify

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 )
 
@@ -127,17 +128,8 @@ func (r *Run) eachNode(ask func(n inventory.Node) error) error {
 // await waits for a condition, and says for what.
 func (r *Run) await(ctx context.Context, what string, within time.Duration, holds func() (bool, error)) error {
 	r.say("wait: %s", what)
-	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("%s: not within %s", what, within))
-	defer cancel()
-	for {
+	return converge.Wait{What: what, Every: 250 * time.Millisecond, Limit: within}.Until(ctx, func(context.Context) (bool, string, error) {
 		ok, err := holds()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
+		return ok, "", err
+	})
 }

@@ -61,7 +61,7 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("%d, %v", tries, err)
 	}
 	err := r.await(t.Context(), "never", time.Millisecond, func() (bool, error) { return false, nil })
-	if err == nil || err.Error() != "never: not within 1ms" {
+	if err == nil || err.Error() != "wait for never: not within 1ms" {
 		t.Errorf("%v", err)
 	}
 	if long := tail(strings.Repeat("é", 2000)); len(long) > 1510 || !strings.HasPrefix(long, "…") {
