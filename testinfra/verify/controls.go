@@ -17,14 +17,22 @@ type audit struct {
 	report.Document
 }
 
-// audit asks for it, once until something changes.
+// audit asks for it, once until something changes. What could not be looked at,
+// as on a machine that is still busy with its start, is looked at again.
 func (r *Run) audit(ctx context.Context) (audit, error) {
 	return r.seen.audit.get(func() (audit, error) {
-		o, err := r.k3sedge(ctx, -1, "harden", "--check", "--deep", "--timeout", "15m", "--format", "json")
-		if err != nil {
-			return audit{}, err
+		for again := 2; ; again-- {
+			o, err := r.k3sedge(ctx, -1, "harden", "--check", "--deep", "--timeout", "15m", "--format", "json")
+			if err != nil {
+				return audit{}, err
+			}
+			a, err := parseAudit(o, len(r.cluster.Nodes))
+			unseen := a.having(hardening.Unknown)
+			if err != nil || len(unseen) == 0 || again == 0 {
+				return a, err
+			}
+			r.say("look again: %s could not be looked at", strings.Join(unseen, " "))
 		}
-		return parseAudit(o, len(r.cluster.Nodes))
 	})
 }
 
@@ -48,12 +56,12 @@ func parseAudit(o output, nodes int) (audit, error) {
 	return a, nil
 }
 
-// failing are the controls that fail anywhere.
-func (a audit) failing() []string {
+// having are the controls that have a status anywhere.
+func (a audit) having(s hardening.Status) []string {
 	var out []string
 	for _, n := range a.Nodes {
 		for _, f := range n.Findings {
-			if f.Status == hardening.Fail {
+			if f.Status == s {
 				out = append(out, f.ID)
 			}
 		}

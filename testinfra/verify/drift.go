@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine"
@@ -48,7 +49,7 @@ func driftMended(ctx context.Context, r *Run) (err error) {
 		return err
 	}
 	var f findings
-	if got := a.failing(); a.code != 3 || !slices.Equal(got, want) {
+	if got := a.having(hardening.Fail); a.code != 3 || !slices.Equal(got, want) {
 		f.add("harden --check ended with %d and names %v, want 3 and %v", a.code, got, want)
 	}
 	if _, err := r.k3sedge(ctx, 0, "harden"); err != nil {

@@ -82,7 +82,7 @@ func TestArgumentsOfTheParts(t *testing.T) {
 func TestEtcdFile(t *testing.T) {
 	t.Parallel()
 	p := plane(t)
-	p.Advertise = "10.77.0.11"
+	p.Advertise, p.Contained = "10.77.0.11", true
 	p.Config.EtcdArgs = []string{"quota-backend-bytes=1000000", "heartbeat-interval=150"}
 	file, err := p.etcdFile(Etcd{Name: "edge-1", Public: true})
 	if err != nil {
@@ -192,6 +192,25 @@ func TestTheAPIServerKnowsItsFlags(t *testing.T) {
 	}
 	if err := flags.Parse([]string{"--nonsense=1"}); err == nil {
 		t.Error("an unknown argument was accepted")
+	}
+}
+
+// Who loses the power has to find what was written; who shares a machine never does.
+func TestAWholeMachineWaitsForItsWrites(t *testing.T) {
+	t.Parallel()
+	for contained, gc := range map[bool]int{true: 80, false: 300} {
+		p := Plane{Dir: t.TempDir(), Contained: contained}
+		file, err := p.etcdFile(Etcd{Name: "edge-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := embed.ConfigFromFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.UnsafeNoFsync != contained || p.GC() != gc {
+			t.Errorf("in a container %t: no fsync %t, GOGC %d", contained, c.UnsafeNoFsync, p.GC())
+		}
 	}
 }
 

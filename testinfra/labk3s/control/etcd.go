@@ -103,9 +103,7 @@ func (p Plane) etcdValues(dir string, e Etcd) map[string]any {
 			"trusted-ca-file": p.tls("etcd/peer-ca.crt"), "client-cert-auth": true,
 		},
 		"logger": "zap", "log-outputs": []string{"stderr"}, "log-level": "error",
-		// The lab's disks are thrown away, and its machine has one slow disk
-		// for all: a write is not waited for.
-		"unsafe-no-fsync": true,
+		"unsafe-no-fsync": p.Contained,
 	}
 }
 

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,6 +22,23 @@ type Plane struct {
 	// Emulated is a processor in software, on which a lease is not renewed in
 	// the ten seconds of a real one's.
 	Emulated bool
+	// Contained is a machine that shares memory and disk with others: neither is
+	// spent for time, and no write is waited for, as the power is never cut.
+	Contained bool
+}
+
+// Contained reports whether this machine is a container, which systemd notes.
+func Contained() bool {
+	_, err := os.Stat("/run/systemd/container")
+	return err == nil
+}
+
+// GC is the GOGC of a part, whose memory has a limit besides.
+func (p Plane) GC() int {
+	if p.Contained {
+		return 80
+	}
+	return 300
 }
 
 // Emulated reports whether the kernel's list of processors is one of QEMU's

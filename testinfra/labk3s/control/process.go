@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,7 +26,8 @@ const stopping = 2 * time.Second
 type Process struct {
 	Name  string // the hidden command
 	Args  []string
-	Limit string // GOMEMLIMIT: several clusters share one small machine
+	Limit string // GOMEMLIMIT
+	GC    int    // GOGC
 	Out   io.Writer
 }
 
@@ -38,7 +40,7 @@ func (p Process) Run(ctx context.Context) error {
 	logrus.Infof("Running %s %s", p.Name, strings.Join(p.Args, " "))
 	cmd := exec.CommandContext(ctx, self, append([]string{p.Name}, p.Args...)...)
 	cmd.Stdout, cmd.Stderr = p.Out, p.Out
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "GOMEMLIMIT=" + p.Limit, "GOGC=80"}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "GOMEMLIMIT=" + p.Limit, "GOGC=" + strconv.Itoa(p.GC)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopping

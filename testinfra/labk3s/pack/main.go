@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/k3sedge/k3sedge/testinfra/labk3s/charts"
@@ -53,15 +54,25 @@ func main() {
 	}
 }
 
+// pack makes K3s' release files, and k3sedge's own beside them where they are
+// asked for.
 func pack(in inputs, out string) error {
-	for _, given := range []string{in.k3s, in.traefik, in.certManager, in.chart, in.version, in.pebble, out} {
-		if given == "" {
-			return errors.New("pack needs -k3s, -traefik, -certmanager, -chart, -version, -pebble and -out")
-		}
+	own := []string{in.certManager, in.chart, in.version, in.pebble}
+	alone := strings.Join(own, "") == ""
+	if slices.Contains([]string{in.k3s, in.traefik, out}, "") || !alone && slices.Contains(own, "") {
+		return errors.New("pack needs -k3s, -traefik and -out, and all of -certmanager, -chart, -version and -pebble or none")
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("make the release folder: %w", err)
 	}
+	if err := in.packRelease(out); err != nil || alone {
+		return err
+	}
+	return in.packOwn(out)
+}
+
+// packRelease makes the files that K3s publishes.
+func (in inputs) packRelease(out string) error {
 	if err := copyFile(in.k3s, filepath.Join(out, binaryFile)); err != nil {
 		return err
 	}
@@ -69,9 +80,11 @@ func pack(in inputs, out string) error {
 	if err := (archive{traefik}).save(filepath.Join(out, imagesFile)); err != nil {
 		return err
 	}
-	if err := writeSums(out, sumsFile, imagesFile, binaryFile); err != nil {
-		return err
-	}
+	return writeSums(out, sumsFile, imagesFile, binaryFile)
+}
+
+// packOwn makes what k3sedge's own bundle has more.
+func (in inputs) packOwn(out string) error {
 	if err := copyFile(in.pebble, filepath.Join(out, pebbleFile)); err != nil {
 		return err
 	}

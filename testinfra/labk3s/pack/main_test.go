@@ -116,6 +116,26 @@ func images(t *testing.T, file string) (map[string][]byte, []listed) {
 	return unpacked(t, decoder)
 }
 
+func TestAReleaseAloneIsWhatK3sPublishes(t *testing.T) {
+	t.Parallel()
+	program, out := filepath.Join(t.TempDir(), "program"), t.TempDir()
+	if err := os.WriteFile(program, []byte("program"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := pack(inputs{k3s: program, traefik: program}, out); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil || len(entries) != 3 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	for _, name := range []string{binaryFile, imagesFile, sumsFile} {
+		if len(read(t, out, name)) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+	}
+}
+
 func TestTheArchiveIsAsDockerSavesIt(t *testing.T) {
 	t.Parallel()
 	files, manifest := images(t, imagesFile)
@@ -127,6 +147,9 @@ func TestTheArchiveIsAsDockerSavesIt(t *testing.T) {
 
 func TestPackRefusesNothing(t *testing.T) {
 	t.Parallel()
+	if err := pack(inputs{k3s: "k3s", traefik: "traefik", pebble: "pebble"}, t.TempDir()); err == nil {
+		t.Error("packed half of what is k3sedge's own")
+	}
 	if err := pack(inputs{}, t.TempDir()); err == nil {
 		t.Error("packed nothing")
 	}

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -78,8 +79,9 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 	}
 	s.plane = control.Plane{
 		Config: c, Dir: s.dir, Advertise: advertise,
-		Members: c.ClusterInit || c.Server != "", Emulated: control.Emulated(processors),
+		Members: c.ClusterInit || c.Server != "", Emulated: control.Emulated(processors), Contained: control.Contained(),
 	}
+	debug.SetGCPercent(s.plane.GC())
 	members, err := s.prepare(ctx)
 	if err != nil {
 		return fmt.Errorf("preparing server: %w", err)
@@ -99,7 +101,7 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 		}
 	})
 	group.Go(func() error {
-		return control.Process{Name: "kube-apiserver", Args: s.plane.APIServer(), Limit: "700MiB", Out: p.Out}.Run(ctx)
+		return control.Process{Name: "kube-apiserver", Args: s.plane.APIServer(), Limit: "700MiB", GC: s.plane.GC(), Out: p.Out}.Run(ctx)
 	})
 	group.Go(func() error { return s.supervise(ctx) })
 	group.Go(func() error { return s.afterReady(ctx, group) })
@@ -247,11 +249,11 @@ func (s *Server) afterReady(ctx context.Context, group *errgroup.Group) error {
 		return err
 	}
 	group.Go(func() error {
-		return control.Process{Name: "kube-controller-manager", Args: s.plane.ControllerManager(), Limit: "200MiB", Out: s.parts.Out}.Run(ctx)
+		return control.Process{Name: "kube-controller-manager", Args: s.plane.ControllerManager(), Limit: "200MiB", GC: s.plane.GC(), Out: s.parts.Out}.Run(ctx)
 	})
 	if !s.config.DisableScheduler {
 		group.Go(func() error {
-			return control.Process{Name: "kube-scheduler", Args: s.plane.Scheduler(), Limit: "150MiB", Out: s.parts.Out}.Run(ctx)
+			return control.Process{Name: "kube-scheduler", Args: s.plane.Scheduler(), Limit: "150MiB", GC: s.plane.GC(), Out: s.parts.Out}.Run(ctx)
 		})
 	}
 	s.startParts(ctx, group, admin, client)
