@@ -9,7 +9,7 @@ BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
-.PHONY: vagrant-deps vagrant-up test-vagrant vagrant-down bundle release deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
+.PHONY: vagrant-deps vagrant-up test-vagrant test-libvirt vagrant-down bundle release deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
 
 deps: ## Debian packages of the lab; asks for nothing that is already there
 	@.ci/deps $(LAB_PACKAGES)
@@ -64,6 +64,9 @@ vagrant-deps: # Debian packages for whole machines
 
 test-vagrant: vagrant-up ## the promises, one test each, on whole machines; leaves nothing behind
 	@.ci/vagrant test
+
+test-libvirt: deps vagrant-deps build ## one whole machine that the stand-in for Proxmox makes, and restarts
+	@.ci/e2e go test -tags vagrant -count=1 -timeout 30m -v -run '^TestWholeMachine$$' ./testinfra/e2e
 
 vagrant-down: build ## removes the machines and what a killed run left
 	@.ci/vagrant down

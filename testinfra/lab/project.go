@@ -36,13 +36,16 @@ func (l *Lab) Project(ctx context.Context, dir string) (inventory.Cluster, error
 }
 
 // ExistingProject writes a project for machines that Proxmox knows nothing of,
-// and for the LAN alone.
-func (l *Lab) ExistingProject(ctx context.Context, dir string, machines ...Plain) (inventory.Cluster, error) {
+// and for the LAN alone. k3s overrules what the lab's bundle says of K3s.
+func (l *Lab) ExistingProject(ctx context.Context, dir string, k3s *inventory.K3s, machines ...Plain) (inventory.Cluster, error) {
 	return l.project(ctx, dir, func(c *inventory.Cluster) {
 		c.Provider = inventory.Provider{Existing: &inventory.Existing{}}
 		c.Nodes = nil
-		if c.Edge != nil {
-			c.Edge.Mode = inventory.EdgeLAN
+		if k3s != nil {
+			c.K3s = k3s
+		}
+		if c.K3s != nil {
+			c.Edge = &inventory.Edge{Mode: inventory.EdgeLAN}
 		}
 		for i, m := range machines {
 			n := inventory.Node{Name: m.Name, Role: inventory.Agent, Address: netip.MustParseAddr(m.Address), HostKey: m.HostKeyPublic}

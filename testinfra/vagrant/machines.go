@@ -3,7 +3,9 @@
 package vagrant
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/k3s/release"
 	"github.com/k3sedge/k3sedge/provision/machine"
+	"github.com/k3sedge/k3sedge/testinfra/ca"
 	"github.com/k3sedge/k3sedge/testinfra/lab"
 	"github.com/k3sedge/k3sedge/testinfra/verify"
 )
@@ -98,7 +101,11 @@ func (m Machines) project(ctx context.Context) error {
 			return err
 		}
 	}
-	c, err := m.Lab.ExistingProject(ctx, m.Project(), machines...)
+	var k3s *inventory.K3s
+	if m.RealK3s {
+		k3s = &inventory.K3s{} // as k3sedge installs it by default
+	}
+	c, err := m.Lab.ExistingProject(ctx, m.Project(), k3s, machines...)
 	if err != nil {
 		return err
 	}
@@ -182,19 +189,61 @@ func (m Machines) Down(ctx context.Context) error { return m.Lab.Down(ctx) }
 // Site is how the verification suite reaches the machines; bin is the folder
 // of our programs.
 func (m Machines) Site(ctx context.Context, bin string) (verify.Site, error) {
-	cmd, err := m.command(ctx, "ssh", nodes()[0].Name, "--command", "sudo cat /var/lib/rancher/k3s/server/issuer/lab-ca.crt")
-	if err != nil {
-		return verify.Site{}, err
-	}
-	authority, err := cmd.Output()
-	if err != nil {
-		return verify.Site{}, fmt.Errorf("read the authority of the lab's certificates: %w", err)
-	}
-	return verify.Site{
+	s := verify.Site{
 		Project: m.Project(), K3sedge: filepath.Join(bin, "k3sedge"), Prober: filepath.Join(bin, "k3sedge-lab"),
 		Operator: m.Lab.Command, Third: m.Lab.StrangerCommand, Power: m,
-		Backend: net.JoinHostPort(lab.BackendIP, lab.BackendPort), Roots: string(authority), Disruptive: true, Progress: m.Progress,
-	}, nil
+		Backend: net.JoinHostPort(lab.BackendIP, lab.BackendPort), Disruptive: true, Progress: m.Progress,
+	}
+	project, err := inventory.Load(filepath.Join(m.Project(), "k3sedge.yaml"))
+	if err != nil {
+		return s, err
+	}
+	if k3s := project.Cluster.K3s; k3s == nil || k3s.Version != lab.K3sVersion {
+		s.Certify = m.certify
+		return s, nil
+	}
+	authority, err := m.onServer(ctx, nil, "sudo cat /var/lib/rancher/k3s/server/issuer/lab-ca.crt")
+	if err != nil {
+		return s, fmt.Errorf("read the authority of the lab's certificates: %w", err)
+	}
+	s.Roots = string(authority)
+	return s, nil
+}
+
+// certify fills the secret of a service, as soon as its namespace is there: the
+// lab's K3s has an issuer, K3s itself has none.
+func (m Machines) certify(ctx context.Context, namespace, secret, host string) (roots string, err error) {
+	authority, err := ca.New("k3sedge lab")
+	if err != nil {
+		return "", err
+	}
+	certificate, key, err := authority.Issue(host)
+	if err != nil {
+		return "", err
+	}
+	object, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+		"metadata": map[string]string{"name": secret, "namespace": namespace},
+		"data":     map[string][]byte{"tls.crt": certificate, "tls.key": key},
+	})
+	if err != nil {
+		return "", err
+	}
+	script := "until sudo k3s kubectl get namespace " + namespace + " >/dev/null 2>&1; do sleep 1; done; sudo k3s kubectl apply -f -"
+	if _, err := m.onServer(ctx, object, script); err != nil {
+		return "", fmt.Errorf("fill the secret %s of %s: %w", secret, host, err)
+	}
+	return string(authority.PEM()), nil
+}
+
+// onServer runs a script on the first machine, as the admin.
+func (m Machines) onServer(ctx context.Context, stdin []byte, script string) ([]byte, error) {
+	cmd, err := m.command(ctx, "ssh", nodes()[0].Name, "--no-tty", "--command", script)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin = bytes.NewReader(stdin)
+	return cmd.Output()
 }
 
 // Harden runs `k3sedge up`, as the operator on the LAN, until all is done.

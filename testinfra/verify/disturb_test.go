@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -69,6 +70,38 @@ func TestAServiceIsAskedForThroughEachNode(t *testing.T) {
 	r.verdict(t, "service-end-to-end", Unseen, "0 nodes")
 	r, _ = newRun(t, answer{holds: "status", stderr: "error: no route", code: 4})
 	r.verdict(t, "service-end-to-end", Unseen, "no route")
+}
+
+// Where no issuer is in the cluster, the secret comes while add-service waits for it.
+func TestACertificateFromElsewhere(t *testing.T) {
+	t.Parallel()
+	shown := probe.Shown{Status: 200, Header: promisedHeaders()}
+	broken := errors.New("no namespace")
+	for name, c := range map[string]struct {
+		code    int
+		certify error
+		want    Verdict
+		reason  string
+	}{
+		"it comes":            {0, nil, Kept, ""},
+		"it does not":         {0, broken, Unseen, "no namespace"},
+		"nobody waits for it": {1, context.Canceled, Broken, "add-service"},
+	} {
+		r, f := newRun(t, ready("ready"), answer{holds: "add-service", code: c.code}, pages(t, shown, shown))
+		r.site.Backend = "10.77.0.50:3000"
+		asked := ""
+		r.site.Certify = func(ctx context.Context, namespace, secret, host string) (string, error) {
+			asked = namespace + " " + secret + " " + host
+			if c.code != 0 {
+				<-ctx.Done()
+			}
+			return "roots", c.certify
+		}
+		r.verdict(t, "service-end-to-end", c.want, c.reason)
+		if asked != "edge-k3sedge-verify k3sedge-verify-tls k3sedge-verify.lab.test" || r.site.Roots != "roots" {
+			t.Errorf("%s: asked for %q, roots %q; %q", name, asked, r.site.Roots, f.asked)
+		}
+	}
 }
 
 func TestServicesThatAreThere(t *testing.T) {

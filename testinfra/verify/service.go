@@ -3,9 +3,11 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
@@ -68,13 +70,39 @@ func (r *Run) addService(ctx context.Context) (inventory.Service, error) {
 		return s, nil
 	}
 	r.added = true // also one that comes only half way is taken away
-	_, err := r.k3sedge(ctx, 0, "add-service", s.Name, "--host", s.Host, "--to", r.site.Backend,
-		"--hsts", "24h", "--csp", "default-src 'self'", "--permissions-policy", "camera=()")
-	if err != nil {
-		return s, brokenError{err.Error()}
+	if err := r.addCertified(ctx, s); err != nil {
+		return s, err
 	}
 	r.forget()
 	return s, nil
+}
+
+// addCertified has add-service wait for a certificate that somebody else brings.
+func (r *Run) addCertified(ctx context.Context, s inventory.Service) error {
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	var refused, uncertified error
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, refused = r.k3sedge(ctx, 0, "add-service", s.Name, "--host", s.Host, "--to", r.site.Backend,
+			"--hsts", "24h", "--csp", "default-src 'self'", "--permissions-policy", "camera=()")
+		if refused != nil {
+			stop()
+		}
+	})
+	if r.site.Certify != nil {
+		both.Go(func() {
+			r.site.Roots, uncertified = r.site.Certify(within, "edge-"+s.Name, s.Name+"-tls", s.Host)
+		})
+	}
+	both.Wait()
+	if uncertified != nil && !errors.Is(uncertified, context.Canceled) {
+		return uncertified
+	}
+	if refused != nil {
+		return brokenError{refused.Error()}
+	}
+	return nil
 }
 
 // serviceAnswers wants the nodes to be ready and every page to be shown.

@@ -44,6 +44,9 @@ type Site struct {
 	// Roots are authorities in PEM that signed the services' certificates,
 	// where the issuer is not a public one.
 	Roots string
+	// Certify fills the secret of that service where nothing in the cluster does,
+	// while add-service waits for it, and returns its roots; nil where something does.
+	Certify func(ctx context.Context, namespace, secret, host string) (roots string, err error)
 	// Disruptive allows what changes or restarts machines.
 	Disruptive bool
 	Progress   io.Writer
