@@ -27,9 +27,9 @@ Before=systemd-tmpfiles-setup.service sysinit.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=` + closeShm + `
+ExecStart=-` + closeShm + `
 ExecStart=` + closeTmp + `
-ExecReload=` + closeShm + `
+ExecReload=-` + closeShm + `
 ExecReload=` + closeTmp + `
 
 [Install]
@@ -109,7 +109,8 @@ func lacking(f *facts.Facts, point string, options ...string) []string {
 func mendMounts(f *facts.Facts, _ Policy) Mend {
 	m := Mend{Advice: []string{mountAdvice}}
 	at, found := mountOf(f, "/dev/shm")
-	if !found || at.Point != "/dev/shm" || len(lacking(f, "/dev/shm", shmOptions()...))+len(lacking(f, "/tmp", tmpOptions()...)) == 0 {
+	shm := found && at.Point == "/dev/shm" && len(lacking(f, "/dev/shm", shmOptions()...)) > 0
+	if !shm && len(lacking(f, "/tmp", tmpOptions()...)) == 0 {
 		return m
 	}
 	if differs(f.Files[mountsFile], mountsText, 0o644) {

@@ -26,7 +26,8 @@ func TestWritableMountsAreClosed(t *testing.T) {
 		"closed already":          {mount: shm("nodev", "noexec", "nosuid"), tmp: tmpOptions()},
 		"/tmp on the root disk":   {mount: shm("nodev", "noexec", "nosuid"), files: 1, action: "start"},
 		"/tmp with less":          {mount: shm("nodev", "noexec", "nosuid"), tmp: []string{"nosuid"}, files: 1, action: "start"},
-		"no file system":          {mount: facts.Mount{Point: "/dev", Type: "devtmpfs"}},
+		"no file system":          {mount: facts.Mount{Point: "/dev", Type: "devtmpfs"}, tmp: tmpOptions()},
+		"only /tmp can be closed": {mount: facts.Mount{Point: "/dev", Type: "devtmpfs"}, files: 1, action: "start"},
 	} {
 		f := &facts.Facts{Mounts: []facts.Mount{{Point: "/", Type: "ext4"}, tc.mount}, Units: map[string]facts.Unit{mountsUnit: tc.unit}, Files: map[string]facts.File{}}
 		if tc.tmp != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -92,10 +91,8 @@ func (v *view) seen(ctx context.Context) (*seen, error) {
 // lookAnew looks at all of it, but has K3s itself, far larger than the rest, read
 // only once for as long as nobody has changed it.
 func (v *view) lookAnew(ctx context.Context) (*seen, error) {
-	r, known := v.request(), v.binary.SHA256 != "" && v.binary.Changed != 0
-	at := slices.IndexFunc(r.Files, func(q look.FileQuery) bool { return q.Path == binaryPath })
-	r.Files[at].NoSum = known
-	s, err := v.ask(ctx, r)
+	known := v.knowsBinary()
+	s, err := v.ask(ctx, v.request())
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +110,14 @@ func (v *view) lookAnew(ctx context.Context) (*seen, error) {
 	return s, nil
 }
 
+// knowsBinary reports whether its sum was read, and a change of it would show.
+func (v *view) knowsBinary() bool { return v.binary.SHA256 != "" && v.binary.Changed != 0 }
+
 // request is all that any step wants to know.
 func (v *view) request() look.Request {
 	r := look.Request{
 		Files: []look.FileQuery{
-			{Path: binaryPath}, {Path: configPath, Content: true}, {Path: unitDir + "/" + unitOf(v.node.Role)},
+			{Path: binaryPath, NoSum: v.knowsBinary()}, {Path: configPath, Content: true}, {Path: unitDir + "/" + unitOf(v.node.Role)},
 			{Path: markerPath, Content: true}, {Path: containerPath, NoSum: true}, {Path: logsDir, NoSum: true},
 			{Path: psaPath}, {Path: auditPath},
 		},

@@ -44,7 +44,7 @@ type patient struct {
 // lasts, as an error when no waiting helps or the time is over.
 func (h *hands) watch(ctx context.Context, what string, limit time.Duration, holds func(context.Context) (progress, error)) error {
 	p := &patient{hands: h, begun: h.Now()}
-	err := converge.Wait{What: what, Every: pollEvery, Limit: limit}.Until(ctx, func(ctx context.Context) (bool, string, error) {
+	err := converge.Wait{What: what, Every: pollEvery, Limit: limit, Gently: true}.Until(ctx, func(ctx context.Context) (bool, string, error) {
 		now, err := holds(ctx)
 		if now.ok || err != nil || !now.ends && h.Now().Sub(p.begun) < usual {
 			return now.ok, now.state, err

@@ -127,8 +127,8 @@ func (r *restore) sysctls(s saved) {
 		}
 		err := r.host.setSysctl(key, s.Sysctls[key])
 		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EPERM) {
-			// Such as kernel.kexec_load_disabled, which goes one way only.
-			err = fmt.Errorf("%w: the kernel goes back to %q at its next start only", err, s.Sysctls[key])
+			// Some go one way only: kernel.kexec_load_disabled, unprivileged_bpf_disabled, yama.ptrace_scope.
+			err = fmt.Errorf("%w: the kernel may go back to %q at its next start only", err, s.Sysctls[key])
 		}
 		if !errors.Is(err, fs.ErrNotExist) || r.sameBoot {
 			r.note(err)

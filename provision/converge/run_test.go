@@ -221,11 +221,11 @@ func TestWaitTellsStateCauseAndLimit(t *testing.T) {
 	})
 }
 
-func TestWaitLooksAtMostHalfTheTime(t *testing.T) {
+func TestAGentleWaitLooksAtMostHalfTheTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		looks := 0
-		_ = Wait{What: "a slow host", Every: time.Second, Limit: 55 * time.Second}.Until(t.Context(), func(context.Context) (bool, string, error) {
+		_ = Wait{What: "a slow host", Every: time.Second, Limit: 55 * time.Second, Gently: true}.Until(t.Context(), func(context.Context) (bool, string, error) {
 			looks++
 			Pause(t.Context(), 10*time.Second)
 			return false, "", nil

@@ -8,11 +8,12 @@ import (
 
 // Wait is a condition that is asked again until it holds.
 type Wait struct {
-	What string // what is waited for: "task UPID… to end"
-	// Every is the pause between two looks. It doubles up to eight times this, and
-	// is as long as the look where that takes longer.
-	Every time.Duration
+	What  string        // what is waited for: "task UPID… to end"
+	Every time.Duration // pause between two looks; it doubles up to eight times this
 	Limit time.Duration // after which waiting fails; 0 for no limit but the context's
+	// Gently has the pause be as long as the look, where that takes longer: on a
+	// slow host looking would hold up what is waited for.
+	Gently bool
 	// Cause names the likely reason when the wait takes longer than usual.
 	Cause string
 }
@@ -46,12 +47,18 @@ func (w Wait) Until(ctx context.Context, holds func(ctx context.Context) (bool, 
 			state = now
 		}
 		Waiting(ctx, joinState(w.What, state), w.causeAfter(time.Since(started)))
-		// Where looking takes long, it would slow down what is waited for.
-		if ctx.Err() != nil || !Pause(ctx, max(pause, time.Since(asked))) {
+		if ctx.Err() != nil || !Pause(ctx, w.pause(pause, time.Since(asked))) {
 			return fmt.Errorf("wait for %s: %w", joinState(w.What, state), context.Cause(ctx))
 		}
 		pause = min(2*pause, 8*w.Every)
 	}
+}
+
+func (w Wait) pause(usual, look time.Duration) time.Duration {
+	if w.Gently {
+		return max(usual, look)
+	}
+	return usual
 }
 
 // causeAfter returns the likely cause once the wait has been longer than a

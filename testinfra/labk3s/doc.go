@@ -15,8 +15,8 @@
 // a runner that starts pods whose image it knows as ordinary processes.
 //
 // Knowingly different: without cluster-init the store is etcd on loopback
-// where K3s has SQLite; in a container etcd does not fsync, for the lab's disks
-// are thrown away; the control plane's parts are child processes of the server where K3s
+// where K3s has SQLite; in a container etcd does not fsync, for nobody cuts its
+// power; the control plane's parts are child processes of the server where K3s
 // runs them as goroutines; no kube-proxy but for the API's own Service, no
 // CoreDNS, no network policies, no metrics. See package node.
 //

@@ -229,7 +229,7 @@ func (m Machines) certify(ctx context.Context, namespace, secret, host string) (
 	if err != nil {
 		return "", err
 	}
-	script := "until sudo k3s kubectl get namespace " + namespace + " >/dev/null 2>&1; do sleep 1; done; sudo k3s kubectl apply -f -"
+	script := "timeout 10m sh -c 'until sudo k3s kubectl get namespace " + namespace + " </dev/null >/dev/null 2>&1; do sleep 1; done' && sudo k3s kubectl apply -f -"
 	if _, err := m.onServer(ctx, object, script); err != nil {
 		return "", fmt.Errorf("fill the secret %s of %s: %w", secret, host, err)
 	}
@@ -242,8 +242,13 @@ func (m Machines) onServer(ctx context.Context, stdin []byte, script string) ([]
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stdin = bytes.NewReader(stdin)
-	return cmd.Output()
+	var said bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &said
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, &said)
+	}
+	return out, nil
 }
 
 // Harden runs `k3sedge up`, as the operator on the LAN, until all is done.
@@ -301,7 +306,7 @@ func (m Machines) environment(driver string) []string {
 		"VAGRANT_CWD=" + m.Source, "VAGRANT_HOME=" + m.dir("home"), "VAGRANT_DOTFILE_PATH=" + m.dir("dot"),
 		"VAGRANT_CHECKPOINT_DISABLE=1", "VAGRANT_DEFAULT_PROVIDER=libvirt", "VAGRANT_NO_COLOR=1",
 		"K3SEDGE_MACHINES=" + strings.Join(machines, " "), "K3SEDGE_BOX=" + box, "K3SEDGE_USER=" + user,
-		"K3SEDGE_KEY=" + filepath.Join(m.Project(), "id_ed25519"), "K3SEDGE_DRIVER=" + driver,
+		"K3SEDGE_KEY=" + filepath.Join(m.Project(), "id_ed25519"), "K3SEDGE_DRIVER=" + driver, "K3SEDGE_EMULATED_WITHOUT=" + strings.Join(lab.EmulatedWithout(), " "),
 		"K3SEDGE_PREFIX=" + m.Lab.DomainPrefix(), "K3SEDGE_DISCS=" + m.dir("discs"),
 	}
 }

@@ -17,23 +17,25 @@ type audit struct {
 	report.Document
 }
 
-// audit asks for it, once until something changes. What could not be looked at,
-// as on a machine that is still busy with its start, is looked at again.
+// audit asks for it, once until something changes. Where something could not be
+// looked at, as on a machine that is still busy with its start, it looks once more.
 func (r *Run) audit(ctx context.Context) (audit, error) {
 	return r.seen.audit.get(func() (audit, error) {
-		for again := 2; ; again-- {
-			o, err := r.k3sedge(ctx, -1, "harden", "--check", "--deep", "--timeout", "15m", "--format", "json")
-			if err != nil {
-				return audit{}, err
-			}
-			a, err := parseAudit(o, len(r.cluster.Nodes))
-			unseen := a.having(hardening.Unknown)
-			if err != nil || len(unseen) == 0 || again == 0 {
-				return a, err
-			}
+		a, err := r.look(ctx)
+		if unseen := a.having(hardening.Unknown); err == nil && len(unseen) > 0 {
 			r.say("look again: %s could not be looked at", strings.Join(unseen, " "))
+			return r.look(ctx)
 		}
+		return a, err
 	})
+}
+
+func (r *Run) look(ctx context.Context) (audit, error) {
+	o, err := r.k3sedge(ctx, -1, "harden", "--check", "--deep", "--timeout", "9m", "--format", "json")
+	if err != nil {
+		return audit{}, err
+	}
+	return parseAudit(o, len(r.cluster.Nodes))
 }
 
 // parseAudit refuses a report that lacks a node or a control.

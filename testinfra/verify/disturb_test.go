@@ -85,7 +85,7 @@ func TestACertificateFromElsewhere(t *testing.T) {
 	}{
 		"it comes":            {0, nil, Kept, ""},
 		"it does not":         {0, broken, Unseen, "no namespace"},
-		"nobody waits for it": {1, context.Canceled, Broken, "add-service"},
+		"nobody waits for it": {1, errors.New("signal: killed"), Broken, "add-service"},
 	} {
 		r, f := newRun(t, ready("ready"), answer{holds: "add-service", code: c.code}, pages(t, shown, shown))
 		r.site.Backend = "10.77.0.50:3000"
@@ -174,7 +174,7 @@ func TestALockOutIsSeenAndTakenBack(t *testing.T) {
 	t.Parallel()
 	r, f := newRun(t, answer{holds: "apply; sleep 600"}, answer{holds: "harden --check --only FW", stdout: "nothing of it"}, answer{holds: " true"})
 	r.site.Operator, r.site.Disruptive = (&door{f, []bool{false, true}}).command, true
-	r.verdict(t, "lock-out-is-rolled-back", Broken, "edge-1 does not tell that the change verify-lock-out-")
+	r.verdict(t, "lock-out-is-rolled-back", Broken, "edge-2 does not tell that the change verify-lock-out-")
 	if r.seen.machines.done {
 		t.Error("what was read before is believed after a change")
 	}

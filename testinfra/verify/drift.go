@@ -105,9 +105,12 @@ func (r *Run) window(ctx context.Context, n inventory.Node) (time.Duration, erro
 	return max(10*time.Second, min(2*time.Minute, 8*time.Since(began))).Truncate(time.Second), nil
 }
 
+// last is the node that is locked: an agent, where there is one, is back soonest.
+func (r *Run) last() inventory.Node { return r.cluster.Nodes[len(r.cluster.Nodes)-1] }
+
 // lockOut applies such a change with a client that dies with it.
 func lockOut(ctx context.Context, r *Run) error {
-	n := r.cluster.Nodes[0]
+	n := r.last()
 	window, err := r.window(ctx, n)
 	if err != nil {
 		return err
@@ -144,7 +147,7 @@ func lockOut(ctx context.Context, r *Run) error {
 // lockOutReboot has the machine itself apply the change, and restart with it
 // in force long before its time is over.
 func lockOutReboot(ctx context.Context, r *Run) error {
-	n := r.cluster.Nodes[0]
+	n := r.last()
 	machines, err := r.machines(ctx)
 	if err != nil {
 		return err

@@ -23,7 +23,10 @@ s kernel; uname -srm
 s os; (. /etc/os-release; echo "$PRETTY_NAME")
 s boot; cat /proc/sys/kernel/random/boot_id
 s listeners; ss -H -lntup
-s enabled; find /etc/systemd/system /run/systemd/system \( -path '*.wants/*' -o -path '*.requires/*' \) -printf '%f\n'
+s enabled; {
+  find /etc/systemd/system /run/systemd/system \( -path '*.wants/*' -o -path '*.requires/*' \) -xtype f -printf '%f\n'
+  find /etc/systemd/system -maxdepth 1 -type l -xtype f -printf '%l\n' # by another name
+} | sed 's,.*/,,' | sort -u | while read -r unit; do [ "/etc/systemd/system/$unit" -ef /dev/null ] || echo "$unit"; done
 s running; systemctl list-units --no-legend --no-pager --plain --state=active --type=service,socket
 s finish; systemctl show --property=FinishTimestampMonotonic
 s order; systemctl show --property=Id,InactiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic nftables.service network-pre.target systemd-networkd.service networking.service NetworkManager.service k3s.service k3s-agent.service

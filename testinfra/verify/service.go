@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -14,8 +13,13 @@ import (
 	"github.com/k3sedge/k3sedge/testinfra/verify/probe"
 )
 
-// ourService is the one that is added with Site.Backend.
-const ourService = "k3sedge-verify"
+// ourService is the one that is added with Site.Backend; its namespace and
+// secret are named as k3sedge names those of every service (addons/ingress.go).
+const (
+	ourService       = "k3sedge-verify"
+	serviceNamespace = "edge-" + ourService
+	serviceSecret    = ourService + "-tls"
+)
 
 // promisedHeaders are those that the service is added with.
 func promisedHeaders() map[string]string {
@@ -84,7 +88,7 @@ func (r *Run) addCertified(ctx context.Context, s inventory.Service) error {
 	var refused, uncertified error
 	var both sync.WaitGroup
 	both.Go(func() {
-		_, refused = r.k3sedge(ctx, 0, "add-service", s.Name, "--host", s.Host, "--to", r.site.Backend,
+		_, refused = r.k3sedge(within, 0, "add-service", s.Name, "--host", s.Host, "--to", r.site.Backend,
 			"--hsts", "24h", "--csp", "default-src 'self'", "--permissions-policy", "camera=()")
 		if refused != nil {
 			stop()
@@ -92,11 +96,16 @@ func (r *Run) addCertified(ctx context.Context, s inventory.Service) error {
 	})
 	if r.site.Certify != nil {
 		both.Go(func() {
-			r.site.Roots, uncertified = r.site.Certify(within, "edge-"+s.Name, s.Name+"-tls", s.Host)
+			roots, err := r.site.Certify(within, serviceNamespace, serviceSecret, s.Host)
+			if err != nil && within.Err() == nil { // else it was stopped
+				uncertified = err
+				stop()
+			}
+			r.site.Roots = roots
 		})
 	}
 	both.Wait()
-	if uncertified != nil && !errors.Is(uncertified, context.Canceled) {
+	if uncertified != nil {
 		return uncertified
 	}
 	if refused != nil {

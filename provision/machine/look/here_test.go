@@ -107,6 +107,35 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// Who relies on Changed to read a file only once is told of other content of the
+// same size, whose time was set back.
+func TestAChangeShowsWhateverTheTimeOfAFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.put("/etc/file", "one")
+	look := func() File {
+		return r.look(t.Context(), Request{Files: []FileQuery{{Path: "/etc/file", NoSum: true}}}).Files["/etc/file"]
+	}
+	before, path := look(), filepath.Join(r.root, "etc/file")
+	if before.Changed == 0 || look().Changed != before.Changed {
+		t.Fatalf("a file that nobody touches changed at %d, then at %d", before.Changed, look().Changed)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The kernel's clock for it has steps of some milliseconds.
+	for deadline := time.Now().Add(5 * time.Second); look().Changed == before.Changed; {
+		r.put("/etc/file", "two")
+		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("other content of the same size and time does not show")
+		}
+	}
+}
+
 func TestALargeFileIsNotHandedOut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -13,7 +13,7 @@ func owner(info fs.FileInfo) int {
 	return -1
 }
 
-// changed is when content or inode were last changed, which nobody can set.
+// changed is when content or inode were last changed, which no program sets directly.
 func changed(info fs.FileInfo) int64 {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return syscall.TimespecToNsec(s.Ctim)

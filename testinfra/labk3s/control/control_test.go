@@ -198,7 +198,7 @@ func TestTheAPIServerKnowsItsFlags(t *testing.T) {
 // Who loses the power has to find what was written; who shares a machine never does.
 func TestAWholeMachineWaitsForItsWrites(t *testing.T) {
 	t.Parallel()
-	for contained, gc := range map[bool]int{true: 80, false: 300} {
+	for _, contained := range []bool{true, false} {
 		p := Plane{Dir: t.TempDir(), Contained: contained}
 		file, err := p.etcdFile(Etcd{Name: "edge-1"})
 		if err != nil {
@@ -208,8 +208,8 @@ func TestAWholeMachineWaitsForItsWrites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.UnsafeNoFsync != contained || p.GC() != gc {
-			t.Errorf("in a container %t: no fsync %t, GOGC %d", contained, c.UnsafeNoFsync, p.GC())
+		if c.UnsafeNoFsync != contained {
+			t.Errorf("in a container %t: no fsync %t", contained, c.UnsafeNoFsync)
 		}
 	}
 }

@@ -33,8 +33,8 @@ func Contained() bool {
 	return err == nil
 }
 
-// GC is the GOGC of a part, whose memory has a limit besides.
-func (p Plane) GC() int {
+// GOGC is that of a part, whose memory has a limit besides.
+func (p Plane) GOGC() int {
 	if p.Contained {
 		return 80
 	}

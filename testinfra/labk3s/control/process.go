@@ -27,7 +27,7 @@ type Process struct {
 	Name  string // the hidden command
 	Args  []string
 	Limit string // GOMEMLIMIT
-	GC    int    // GOGC
+	GOGC  int
 	Out   io.Writer
 }
 
@@ -40,7 +40,7 @@ func (p Process) Run(ctx context.Context) error {
 	logrus.Infof("Running %s %s", p.Name, strings.Join(p.Args, " "))
 	cmd := exec.CommandContext(ctx, self, append([]string{p.Name}, p.Args...)...)
 	cmd.Stdout, cmd.Stderr = p.Out, p.Out
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "GOMEMLIMIT=" + p.Limit, "GOGC=" + strconv.Itoa(p.GC)}
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "GOMEMLIMIT=" + p.Limit, "GOGC=" + strconv.Itoa(p.GOGC)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopping

@@ -13,7 +13,7 @@ import (
 func TestAPartThatEndsIsAnError(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := control.Process{Name: "-test.run=^$", Limit: "100MiB", GC: 80, Out: &out}
+	p := control.Process{Name: "-test.run=^$", Limit: "100MiB", GOGC: 80, Out: &out}
 	if err := p.Run(t.Context()); !errors.Is(err, control.ErrEnded) {
 		t.Errorf("got %v, output %s", err, &out)
 	}

@@ -81,7 +81,7 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 		Config: c, Dir: s.dir, Advertise: advertise,
 		Members: c.ClusterInit || c.Server != "", Emulated: control.Emulated(processors), Contained: control.Contained(),
 	}
-	debug.SetGCPercent(s.plane.GC())
+	debug.SetGCPercent(s.plane.GOGC())
 	members, err := s.prepare(ctx)
 	if err != nil {
 		return fmt.Errorf("preparing server: %w", err)
@@ -101,7 +101,7 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 		}
 	})
 	group.Go(func() error {
-		return control.Process{Name: "kube-apiserver", Args: s.plane.APIServer(), Limit: "700MiB", GC: s.plane.GC(), Out: p.Out}.Run(ctx)
+		return control.Process{Name: "kube-apiserver", Args: s.plane.APIServer(), Limit: "700MiB", GOGC: s.plane.GOGC(), Out: p.Out}.Run(ctx)
 	})
 	group.Go(func() error { return s.supervise(ctx) })
 	group.Go(func() error { return s.afterReady(ctx, group) })
@@ -249,11 +249,11 @@ func (s *Server) afterReady(ctx context.Context, group *errgroup.Group) error {
 		return err
 	}
 	group.Go(func() error {
-		return control.Process{Name: "kube-controller-manager", Args: s.plane.ControllerManager(), Limit: "200MiB", GC: s.plane.GC(), Out: s.parts.Out}.Run(ctx)
+		return control.Process{Name: "kube-controller-manager", Args: s.plane.ControllerManager(), Limit: "200MiB", GOGC: s.plane.GOGC(), Out: s.parts.Out}.Run(ctx)
 	})
 	if !s.config.DisableScheduler {
 		group.Go(func() error {
-			return control.Process{Name: "kube-scheduler", Args: s.plane.Scheduler(), Limit: "150MiB", GC: s.plane.GC(), Out: s.parts.Out}.Run(ctx)
+			return control.Process{Name: "kube-scheduler", Args: s.plane.Scheduler(), Limit: "150MiB", GOGC: s.plane.GOGC(), Out: s.parts.Out}.Run(ctx)
 		})
 	}
 	s.startParts(ctx, group, admin, client)
