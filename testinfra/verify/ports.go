@@ -188,7 +188,7 @@ func (r *Run) judgePorts(seen []probe.Seen, owners []inventory.Node, client map[
 		if seenAs := client[n.Name]; seenAs.IsValid() && seenAs.Is4() == from.Is4() {
 			from = seenAs // something translates addresses on the way
 		}
-		r.compare(n, s, r.promised(n, from), r.promisedUDP(n, from), &f)
+		r.compare(n, s, from, &f)
 	}
 	if len(looked) == 0 {
 		return fmt.Errorf("no port of any node was asked")
@@ -196,7 +196,8 @@ func (r *Run) judgePorts(seen []probe.Seen, owners []inventory.Node, client map[
 	return f.err()
 }
 
-func (r *Run) compare(n inventory.Node, s probe.Seen, promised, udp []uint16, f *findings) {
+func (r *Run) compare(n inventory.Node, s probe.Seen, from netip.Addr, f *findings) {
+	promised, udp := r.promised(n, from), r.promisedUDP(n, from)
 	where := fmt.Sprintf("%s at %s, asked from %s", n.Name, s.Address, s.From)
 	for _, p := range s.Open {
 		if !slices.Contains(promised, p) {
