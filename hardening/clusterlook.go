@@ -20,8 +20,9 @@ type ClusterReader interface {
 	PreviewAs(ctx context.Context, who cluster.Identity, o cluster.Object) ([]byte, error)
 }
 
-// clusterPatience bounds how long an API that hangs keeps the report waiting.
-const clusterPatience = 15 * time.Second
+// clusterPatience bounds how long an API that hangs keeps the report waiting: a
+// small server that has just started takes twenty seconds for all the questions.
+const clusterPatience = 30 * time.Second
 
 // ClusterLook is one look at the cluster, which goes on beside those at the
 // nodes and is waited for by each of them.
