@@ -119,10 +119,7 @@ type (
 func domain(name string, s spec, dir folder, kvm bool) ([]byte, error) {
 	d := domainXML{
 		Type: "qemu", Name: name, UUID: s.UUID, Memory: sizeXML{"MiB", s.MemoryMB}, Cores: s.Cores,
-		CPU: modeXML{Mode: "maximum"}, OnReboot: "restart",
-	}
-	for _, name := range EmulatedWithout() {
-		d.CPU.Features = append(d.CPU.Features, featureXML{"disable", name})
+		CPU: emulatedCPU(), OnReboot: "restart",
 	}
 	if kvm {
 		d.Type, d.CPU = "kvm", modeXML{Mode: "host-passthrough"}
@@ -148,6 +145,15 @@ func domain(name string, s spec, dir folder, kvm bool) ([]byte, error) {
 		return nil, fmt.Errorf("describe machine %s: %w", s.ID, err)
 	}
 	return append(out, '\n'), nil
+}
+
+// emulatedCPU is all that QEMU can, but for what makes it slow.
+func emulatedCPU() modeXML {
+	cpu := modeXML{Mode: "maximum"}
+	for _, name := range EmulatedWithout() {
+		cpu.Features = append(cpu.Features, featureXML{"disable", name})
+	}
+	return cpu
 }
 
 // EmulatedWithout are the features that an emulated processor lacks. QEMU has
