@@ -10,7 +10,7 @@ BUILD := go build -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 
-.PHONY: vagrant-deps vagrant-up test-vagrant test-libvirt vagrant-down bundle lab-k3s deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
+.PHONY: vagrant-deps vagrant-up test-vagrant test-libvirt vagrant-down bundle deps build agents test lint unit e2e lab demo judges bench golden fuzz clean
 
 deps: ## Debian packages of the lab; asks for nothing that is already there
 	@.ci/deps $(LAB_PACKAGES)
@@ -39,9 +39,6 @@ unit: agents
 bundle: ## the lab's K3s and the real Traefik, built once for each content
 	@.ci/bundle bin/bundle
 
-lab-k3s: ## of that what K3s itself publishes, for labs without a public edge
-	@.ci/bundle bin/lab-k3s k3s
-
 e2e: deps build bundle
 	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
 	@.ci/kubectl bin/kubectl
@@ -57,7 +54,7 @@ judges: deps build ## ssh-audit, lynis and a prober look at a hardened machine
 	@.ci/deps $(JUDGE_PACKAGES) || echo "the judges are left out: their packages could not be installed"
 	@.ci/e2e go test -count=1 -timeout 20m -v -run '^TestJudges$$' ./testinfra/e2e
 
-vagrant-up: deps vagrant-deps build $(if $(filter real,$(K3S)),,lab-k3s) ## two whole Debian machines with k3sedge on them; SUITE=trixie, BOX=name, K3S=real
+vagrant-up: deps vagrant-deps build ## two whole Debian machines with k3sedge on them; SUITE=trixie, BOX=name, K3S=real
 	@.ci/vagrant up
 
 vagrant-deps: # Debian packages for whole machines

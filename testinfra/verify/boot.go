@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // needless are the beginnings of units that have no place on a node.
@@ -157,11 +158,13 @@ func (r *Run) awaitCluster(ctx context.Context) error {
 	if r.cluster.K3s == nil {
 		return nil
 	}
+	const what = "K3s and Traefik are ready on every node"
+	r.say("wait: %s", what)
 	last := output{}
-	err := r.await(ctx, "K3s and Traefik are ready on every node", 12*time.Minute, func() (bool, error) {
+	err := converge.Wait{What: what, Every: 250 * time.Millisecond, Limit: 12 * time.Minute, Gently: true}.Until(ctx, func(ctx context.Context) (bool, string, error) {
 		var err error
 		last, err = run(ctx, r.site.Operator, nil, r.site.K3sedge, "status", "--file", r.site.file())
-		return last.code == 0, err
+		return last.code == 0, "", err
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, tail(last.stdout+last.stderr))
