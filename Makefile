@@ -1,12 +1,12 @@
 # Everything a developer does. Root on Linux is needed for the lab only.
 SHELL := /bin/bash -o pipefail
 export CGO_ENABLED ?= 0
-export GOFLAGS += -trimpath # for all, or what programs and tests share is compiled twice
+export GOFLAGS := $(shell go env GOFLAGS) -trimpath # for all, or what programs and tests share is compiled twice
 LAB_PACKAGES := curl iproute2 iptables iputils-ping mmdebstrap nftables openssh-client openssh-server squashfs-tools systemd-container xorriso
 VAGRANT_PACKAGES := e2fsprogs libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils vagrant vagrant-libvirt
 JUDGE_PACKAGES := lynis ssh-audit
 BENCH_PACKAGES := ansible-core lynis
-BUILD := go build -buildvcs=auto
+BUILD := go build -trimpath -buildvcs=auto
 AGENT := $(BUILD) -ldflags '-s -w'
 FOLDERS := addons cmd hardening inventory k3s provision testinfra
 

@@ -100,18 +100,3 @@ func TestThePlainMachinesDiscIsASeed(t *testing.T) {
 		}
 	}
 }
-
-func TestAMachineWithItsKeyRunsCloudInitOnce(t *testing.T) {
-	t.Parallel()
-	p := Plain{Name: "metal-1", Address: "10.77.0.21", User: "admin", AuthorizedKeys: []string{"ssh-ed25519 AAAA"}}
-	for _, key := range []string{"", "PRIVATE"} {
-		p.HostKey = key
-		made, err := p.seed()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(string(made["user-data"]), "cloud-init.disabled"); got != (key != "") {
-			t.Errorf("with the host key %q, cloud-init is switched off: %v", key, got)
-		}
-	}
-}

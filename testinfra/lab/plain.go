@@ -33,7 +33,7 @@ type Plain struct {
 	// AuthorizedKeys may log in as User, who has sudo without a password.
 	AuthorizedKeys []string `json:"authorizedKeys"`
 	// HostKey is the machine's, in the form that OpenSSH keeps; without one it
-	// makes its own. With one, cloud-init is switched off behind the first boot.
+	// makes its own.
 	HostKey, HostKeyPublic string `json:"-"`
 }
 
@@ -67,9 +67,6 @@ func (p Plain) seed() (seed, error) {
 	if p.HostKey != "" {
 		user["ssh_deletekeys"], user["ssh_genkeytypes"] = true, []string{"ed25519"}
 		user["ssh_keys"] = map[string]string{"ed25519_private": p.HostKey, "ed25519_public": p.HostKeyPublic}
-		// As k3sedge has it on the VMs that it makes. cloud-init would also take
-		// a minute of each start of an emulated processor.
-		user["runcmd"] = [][]string{{"touch", "/etc/cloud/cloud-init.disabled"}}
 	}
 	addresses := []string{p.Address + prefixLength}
 	if p.Address6 != "" {

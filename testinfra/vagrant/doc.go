@@ -8,6 +8,7 @@
 // is made on this machine outside of the lab's namespaces and its folder. The
 // machines are made by Vagrant and not by Proxmox, so that k3sedge takes them
 // as existing ones; their host keys are known from the disc they boot with.
+// After the first start cloud-init runs on the second machine only.
 // K3s is the lab's (package labk3s), or with K3S=real that of its release.
 //
 // Without KVM, or with one that cannot run a guest, QEMU emulates: everything

@@ -251,13 +251,21 @@ func (m Machines) onServer(ctx context.Context, stdin []byte, script string) ([]
 	return out, nil
 }
 
-// Harden runs `k3sedge up`, as the operator on the LAN, until all is done.
+// Harden runs `k3sedge up`, as the operator on the LAN, until all is done. Then
+// cloud-init is switched off on the first machine, as k3sedge has it on VMs that
+// it makes; on the second it runs at every start, as on most others.
 func (m Machines) Harden(ctx context.Context, k3sedge string) error {
 	cmd, err := m.Lab.Command(ctx, k3sedge, "up", "--wait", "20m", "--file", filepath.Join(m.Project(), "k3sedge.yaml"))
 	if err != nil {
 		return err
 	}
-	return m.stream("k3sedge up", cmd)
+	if err := m.stream("k3sedge up", cmd); err != nil {
+		return err
+	}
+	if _, err := m.onServer(ctx, nil, "sudo touch /etc/cloud/cloud-init.disabled"); err != nil {
+		return fmt.Errorf("switch cloud-init off: %w", err)
+	}
+	return nil
 }
 
 // Run runs vagrant beside the lab's libvirt, for these machines.

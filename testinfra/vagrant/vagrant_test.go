@@ -16,7 +16,7 @@ import (
 // vagrant-up` made: what was done to them by hand since is not mended first.
 func TestPromises(t *testing.T) {
 	m, bin := machines(t)
-	t.Setenv("TMPDIR", m.Lab.Dir("vagrant")) // what a killed test leaves goes with the machines
+	t.Setenv("TMPDIR", m.dir()) // what a killed test leaves goes with the machines
 	site, err := m.Site(t.Context(), bin)
 	if err != nil {
 		t.Fatal(err)

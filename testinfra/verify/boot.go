@@ -143,7 +143,7 @@ func (r *Run) reboot(ctx context.Context, nodes ...inventory.Node) error {
 
 // awaitBoot waits for another boot than before to have come up.
 func (r *Run) awaitBoot(ctx context.Context, n inventory.Node, before string) error {
-	return r.await(ctx, n.Name+" has restarted", 12*time.Minute, func() (bool, error) {
+	return r.await(ctx, converge.Wait{What: n.Name + " has restarted", Limit: 12 * time.Minute}, func() (bool, error) {
 		o, err := r.onNode(ctx, n, "", "cat /proc/sys/kernel/random/boot_id; sudo -n systemctl is-system-running --wait")
 		if err != nil {
 			return false, err
@@ -158,13 +158,12 @@ func (r *Run) awaitCluster(ctx context.Context) error {
 	if r.cluster.K3s == nil {
 		return nil
 	}
-	const what = "K3s and Traefik are ready on every node"
-	r.say("wait: %s", what)
 	last := output{}
-	err := converge.Wait{What: what, Every: 250 * time.Millisecond, Limit: 12 * time.Minute, Gently: true}.Until(ctx, func(ctx context.Context) (bool, string, error) {
+	ready := converge.Wait{What: "K3s and Traefik are ready on every node", Limit: 12 * time.Minute, Gently: true}
+	err := r.await(ctx, ready, func() (bool, error) {
 		var err error
 		last, err = run(ctx, r.site.Operator, nil, r.site.K3sedge, "status", "--file", r.site.file())
-		return last.code == 0, "", err
+		return last.code == 0, err
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, tail(last.stdout+last.stderr))

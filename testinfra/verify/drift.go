@@ -11,6 +11,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/testinfra/verify/probe"
 )
@@ -129,13 +130,13 @@ func lockOut(ctx context.Context, r *Run) error {
 		o, _ := r.onNode(client, n, request, "sudo -n "+agentPath+" apply; sleep 600")
 		ended <- o
 	}()
-	err = r.await(ctx, n.Name+" no longer lets anybody in", window+2*time.Minute, func() (bool, error) { return r.shut(ctx, n) })
+	err = r.await(ctx, converge.Wait{What: n.Name + " no longer lets anybody in", Limit: window + 2*time.Minute}, func() (bool, error) { return r.shut(ctx, n) })
 	kill()
 	said := <-ended
 	if err != nil {
 		return fmt.Errorf("%w; the agent said: %s", err, tail(said.stdout+said.stderr))
 	}
-	if err := r.await(ctx, n.Name+" goes back by itself", window+5*time.Minute, func() (bool, error) {
+	if err := r.await(ctx, converge.Wait{What: n.Name + " goes back by itself", Limit: window + 5*time.Minute}, func() (bool, error) {
 		shut, err := r.shut(ctx, n)
 		return !shut, err
 	}); err != nil {

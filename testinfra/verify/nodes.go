@@ -126,9 +126,10 @@ func (r *Run) eachNode(ask func(n inventory.Node) error) error {
 }
 
 // await waits for a condition, and says for what.
-func (r *Run) await(ctx context.Context, what string, within time.Duration, holds func() (bool, error)) error {
-	r.say("wait: %s", what)
-	return converge.Wait{What: what, Every: 250 * time.Millisecond, Limit: within}.Until(ctx, func(context.Context) (bool, string, error) {
+func (r *Run) await(ctx context.Context, w converge.Wait, holds func() (bool, error)) error {
+	r.say("wait: %s", w.What)
+	w.Every = 250 * time.Millisecond
+	return w.Until(ctx, func(context.Context) (bool, string, error) {
 		ok, err := holds()
 		return ok, "", err
 	})

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 func TestLoginsTakeThePinnedKeyOnly(t *testing.T) {
@@ -57,10 +58,10 @@ func TestWaiting(t *testing.T) {
 	t.Parallel()
 	r, _ := newRun(t)
 	tries := 0
-	if err := r.await(t.Context(), "the second try", time.Minute, func() (bool, error) { tries++; return tries == 2, nil }); err != nil || tries != 2 {
+	if err := r.await(t.Context(), converge.Wait{What: "the second try", Limit: time.Minute}, func() (bool, error) { tries++; return tries == 2, nil }); err != nil || tries != 2 {
 		t.Errorf("%d, %v", tries, err)
 	}
-	err := r.await(t.Context(), "never", time.Millisecond, func() (bool, error) { return false, nil })
+	err := r.await(t.Context(), converge.Wait{What: "never", Limit: time.Millisecond}, func() (bool, error) { return false, nil })
 	if err == nil || err.Error() != "wait for never: not within 1ms" {
 		t.Errorf("%v", err)
 	}

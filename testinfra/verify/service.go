@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
+	"github.com/k3sedge/k3sedge/provision/converge"
 	"github.com/k3sedge/k3sedge/testinfra/verify/probe"
 )
 
@@ -221,7 +222,7 @@ func oneKilled(ctx context.Context, r *Run) (err error) {
 	if err := r.awaitCluster(ctx); err != nil {
 		f.add("%v", err)
 	}
-	if err := r.await(ctx, victim.Name+" serves again", 5*time.Minute, func() (bool, error) { return r.show(ctx, pages) == nil, nil }); err != nil {
+	if err := r.await(ctx, converge.Wait{What: victim.Name + " serves again", Limit: 5 * time.Minute}, func() (bool, error) { return r.show(ctx, pages) == nil, nil }); err != nil {
 		f.add("%v", err)
 	}
 	return f.err()
