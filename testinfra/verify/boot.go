@@ -121,30 +121,37 @@ func (m machineFacts) comparedTo(firewall uint64, node string, f *findings) {
 
 // reboot restarts machines and waits until each has come back.
 func (r *Run) reboot(ctx context.Context, nodes ...inventory.Node) error {
-	machines, err := r.machines(ctx)
-	if err != nil {
-		return err
-	}
+	defer r.forget()
+	before := map[string]string{}
 	for _, n := range nodes {
 		r.say("restart %s", n.Name)
 		// The login may end with the machine, or before.
-		if _, err := r.onNode(ctx, n, "", "sudo -n systemctl --no-block reboot"); err != nil {
+		o, err := r.onNode(ctx, n, "", readBoot+"; sudo -n systemctl --no-block reboot")
+		if err != nil {
 			return err
 		}
+		before[n.Name] = o.stdout
 	}
-	r.forget()
 	for _, n := range nodes {
-		if err := r.awaitBoot(ctx, n, machines[n.Name].BootID); err != nil {
+		if err := r.awaitBoot(ctx, n, before[n.Name]); err != nil {
 			return err
 		}
 	}
 	return r.awaitCluster(ctx)
 }
 
-// awaitBoot waits for another boot than before to have come up.
+// readBoot names the boot that a machine is in, of which no two have the same name.
+const readBoot = "cat /proc/sys/kernel/random/boot_id"
+
+// awaitBoot waits for another boot than the one before, which readBoot has
+// named, to have come up.
 func (r *Run) awaitBoot(ctx context.Context, n inventory.Node, before string) error {
+	before = strings.TrimSpace(before)
+	if before == "" {
+		return fmt.Errorf("%s did not tell in which boot it is", n.Name)
+	}
 	return r.await(ctx, converge.Wait{What: n.Name + " has restarted", Limit: 12 * time.Minute}, func() (bool, error) {
-		o, err := r.onNode(ctx, n, "", "cat /proc/sys/kernel/random/boot_id; sudo -n systemctl is-system-running --wait")
+		o, err := r.onNode(ctx, n, "", readBoot+"; sudo -n systemctl is-system-running --wait")
 		if err != nil {
 			return false, err
 		}

@@ -216,7 +216,7 @@ func TestAWrongPinIsTried(t *testing.T) {
 
 func TestOneServesWhileTheOtherIsOff(t *testing.T) {
 	t.Parallel()
-	r, f := newRun(t, answer{holds: "boot_id", stdout: "another-boot\nrunning\n"}, answer{holds: "status"}, answer{holds: `"pages":[{"node":"10.77.0.11`, stdout: `{"pages":[{"status":200},{"status":200}]}`},
+	r, f := newRun(t, answer{holds: "boot_id; sudo -n systemctl is-system-running", stdout: "another-boot\nrunning\n"}, answer{holds: "boot_id", stdout: "a-boot\n"}, answer{holds: "status"}, answer{holds: `"pages":[{"node":"10.77.0.11`, stdout: `{"pages":[{"status":200},{"status":200}]}`},
 		answer{holds: "probe", stdout: `{"pages":[{"status":200}]}`})
 	power := &dead{}
 	r.site.Operator, r.site.Disruptive, r.site.Power = (&door{f, []bool{false}}).command, true, power

@@ -149,10 +149,6 @@ func lockOut(ctx context.Context, r *Run) error {
 // in force long before its time is over.
 func lockOutReboot(ctx context.Context, r *Run) error {
 	n := r.last()
-	machines, err := r.machines(ctx)
-	if err != nil {
-		return err
-	}
 	id := r.id("reboot")
 	request, err := transaction(id, 10*time.Minute) // the longest there is
 	if err != nil {
@@ -161,10 +157,11 @@ func lockOutReboot(ctx context.Context, r *Run) error {
 	defer r.forget()
 	script := "cat >/run/k3sedge-verify.json && systemd-run --quiet --collect --unit=k3sedge-verify sh -c '" +
 		agentPath + " apply </run/k3sedge-verify.json >/run/k3sedge-verify.log 2>&1 && test -e /var/lib/k3sedge/pending && systemctl --no-block reboot'"
-	if _, err := r.mustOnNode(ctx, n, request, machine.Quote([]string{"sudo", "-n", "sh", "-c", script})); err != nil {
+	before, err := r.mustOnNode(ctx, n, request, readBoot+" && "+machine.Quote([]string{"sudo", "-n", "sh", "-c", script}))
+	if err != nil {
 		return err
 	}
-	if err := r.awaitBoot(ctx, n, machines[n.Name].BootID); err != nil {
+	if err := r.awaitBoot(ctx, n, before); err != nil {
 		said, _ := r.onNode(ctx, n, "", "sudo -n cat /run/k3sedge-verify.log") // if anybody gets in
 		return brokenError{err.Error(), "the agent said: " + tail(said.stdout)}
 	}

@@ -21,7 +21,6 @@ s() { echo "== $1"; }
 s virt; systemd-detect-virt || true
 s kernel; uname -srm
 s os; (. /etc/os-release; echo "$PRETTY_NAME")
-s boot; cat /proc/sys/kernel/random/boot_id
 s listeners; ss -H -lntup
 s enabled; {
   find /etc/systemd/system /run/systemd/system \( -path '*.wants/*' -o -path '*.requires/*' \) -xtype f -printf '%f\n'
@@ -42,14 +41,14 @@ var errFacts = errors.New("not the whole answer of a machine")
 
 // machineFacts is what was read of a machine.
 type machineFacts struct {
-	Virt, Kernel, OS, BootID string
-	Client                   netip.Addr // where the machine sees the operator
-	Listeners                []listener
-	Enabled, Running         []string
-	Finish                   uint64               // of the boot, in µs; 0 while it goes on
-	Order                    map[string]unitTimes // by unit
-	LinkLocal                []netip.Addr
-	SSHD                     map[string]map[string]string // by user and keyword
+	Virt, Kernel, OS string
+	Client           netip.Addr // where the machine sees the operator
+	Listeners        []listener
+	Enabled, Running []string
+	Finish           uint64               // of the boot, in µs; 0 while it goes on
+	Order            map[string]unitTimes // by unit
+	LinkLocal        []netip.Addr
+	SSHD             map[string]map[string]string // by user and keyword
 }
 
 // unitTimes are those of a unit in this boot, in µs; 0 is never.
@@ -145,8 +144,6 @@ func (m *machineFacts) readLine(section, line string, fields []string) {
 		m.Kernel = line
 	case "os":
 		m.OS = line
-	case "boot":
-		m.BootID = fields[0]
 	case "listeners":
 		if l, ok := parseListener(fields); ok {
 			m.Listeners = append(m.Listeners, l)
@@ -210,7 +207,7 @@ func (m *machineFacts) readOrder(unit, line string) string {
 // complete refuses what would let a promise pass on nothing.
 func (m machineFacts) complete(ended bool) error {
 	for what, there := range map[string]bool{
-		"its end": ended, "virtualisation": m.Virt != "", "kernel": m.Kernel != "", "boot ID": m.BootID != "", "listeners": len(m.Listeners) > 0,
+		"its end": ended, "virtualisation": m.Virt != "", "kernel": m.Kernel != "", "listeners": len(m.Listeners) > 0,
 		"enabled units": len(m.Enabled) > 0, "running units": len(m.Running) > 0, "unit times": len(m.Order) > 0,
 		"what sshd says": len(m.SSHD) >= 3,
 	} {

@@ -72,12 +72,14 @@ func TestWaiting(t *testing.T) {
 
 func TestARestartIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	r, f := newRun(t, answer{holds: "reboot"}, answer{holds: "boot_id", stdout: "another-boot\nrunning\n"}, answer{holds: "status", code: 0})
+	r, f := newRun(t, answer{holds: "reboot", stdout: "a-boot\n"}, answer{holds: "boot_id", stdout: "another-boot\nrunning\n"}, answer{holds: "status", code: 0})
 	r.site.Disruptive = true
 	r.verdict(t, "reboot-all-and-again", Kept, "")
 	if !r.restart || r.seen.machines.done || len(f.asked) != 5 {
 		t.Errorf("restarted %v, remembered %v: %q", r.restart, r.seen.machines.done, f.asked)
 	}
+	f.answers[0].stdout = ""
+	r.verdict(t, "reboot-all-and-again", Broken, "did not tell in which boot it is")
 }
 
 // dead is a switch that says what was asked of it.

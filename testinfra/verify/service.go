@@ -191,7 +191,7 @@ func (w wanted) compare(s probe.Shown, f *findings) {
 // oneKilled takes the power off the first node.
 func oneKilled(ctx context.Context, r *Run) (err error) {
 	victim := r.cluster.Nodes[0]
-	machines, err := r.machines(ctx)
+	before, err := r.mustOnNode(ctx, victim, "", readBoot)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func oneKilled(ctx context.Context, r *Run) (err error) {
 	if err := r.site.Power.On(context.WithoutCancel(ctx), victim.Name); err != nil {
 		return fmt.Errorf("switch %s on again: %w", victim.Name, err)
 	}
-	if err := r.awaitBoot(ctx, victim, machines[victim.Name].BootID); err != nil {
+	if err := r.awaitBoot(ctx, victim, before); err != nil {
 		f.add("%v", err)
 		return f.err()
 	}
