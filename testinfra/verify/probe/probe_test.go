@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
@@ -12,8 +13,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -173,5 +176,28 @@ func TestTheProgramReadsAndWritesJSON(t *testing.T) {
 	}
 	if err := Main(t.Context(), "", &out); err == nil {
 		t.Error("an empty request is none")
+	}
+}
+
+func TestAFullSocketIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	full := &net.OpError{Op: "write", Err: os.NewSyscallError("sendto", syscall.ENOBUFS)}
+	tries, broken := 0, errors.New("broken")
+	err := patiently(t.Context(), func() error {
+		if tries++; tries < 3 {
+			return full
+		}
+		return nil
+	})
+	if err != nil || tries != 3 {
+		t.Errorf("%v after %d tries", err, tries)
+	}
+	if err := patiently(t.Context(), func() error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("another error: %v", err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := patiently(ended, func() error { return full }); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -100,7 +101,7 @@ func (k *knocker) sweep(ctx context.Context, ports []uint16) error {
 	n := uint16(0)
 	for part := range slices.Chunk(ports, batch) {
 		for try := 0; ; try++ {
-			if err := k.send(part); err != nil {
+			if err := k.send(ctx, part); err != nil {
 				return err
 			}
 			n++
@@ -123,14 +124,35 @@ func (k *knocker) sweep(ctx context.Context, ports []uint16) error {
 	return ctx.Err()
 }
 
-func (k *knocker) send(ports []uint16) error {
+func (k *knocker) send(ctx context.Context, ports []uint16) error {
 	to := &net.IPAddr{IP: k.at.AsSlice(), Zone: k.at.Zone()}
 	for _, p := range ports {
-		if _, err := k.tcp.WriteToIP(k.syn(p), to); err != nil {
+		packet := k.syn(p)
+		err := patiently(ctx, func() error {
+			_, err := k.tcp.WriteToIP(packet, to)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("send to %s: %w", k.at, err)
 		}
 	}
 	return nil
+}
+
+// patiently writes again while packets that the network card has not taken yet
+// fill the socket: a raw one refuses where others wait.
+func patiently(ctx context.Context, write func() error) error {
+	for {
+		err := write()
+		if !errors.Is(err, syscall.ENOBUFS) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // syn is the packet that asks to begin a connection.
