@@ -7,5 +7,5 @@
 // A port that says nothing looks like a packet that was lost. So each batch
 // ends with an echo request, and counts only once that is answered.
 //
-// It imports testinfra/judges.
+// It imports testinfra/judges and provision/converge.
 package probe

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 const (
@@ -117,10 +119,7 @@ func (k *knocker) sweep(ctx context.Context, ports []uint16) error {
 			}
 		}
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(grace): // what is on its way
-	}
+	converge.Pause(ctx, grace) // for what is on its way
 	return ctx.Err()
 }
 
@@ -147,10 +146,8 @@ func patiently(ctx context.Context, write func() error) error {
 		if !errors.Is(err, syscall.ENOBUFS) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !converge.Pause(ctx, time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(time.Millisecond):
 		}
 	}
 }
