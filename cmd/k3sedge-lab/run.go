@@ -226,6 +226,9 @@ func (a app) image(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.String("machines") == lab.MachinesLibvirt {
+		l.Accelerated(c.Context) // which is tried with the image's kernel, once
+	}
 	if c.Bool("json") {
 		return a.document(img)
 	}

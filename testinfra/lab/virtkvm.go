@@ -5,6 +5,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -18,19 +19,25 @@ const kvmTrial = 15 * time.Second
 
 // Accelerated says whether KVM runs a guest here. That there is a /dev/kvm
 // does not say so: on some machines a guest hangs in its first instructions.
-// So the kernel of the image is booted without a disk, once in the life of a
-// lab. What could not be tried counts as no: emulation works everywhere.
+// So the kernel of the image is booted without a disk, once until this machine
+// restarts. What could not be tried counts as no: emulation works everywhere.
 func (l *Lab) Accelerated(ctx context.Context) bool {
-	record := l.virt().path("kvm")
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		boot = []byte(rand.Text()) // no record is of this boot
+	}
+	record := filepath.Join(l.cache, "kvm")
 	if known, err := os.ReadFile(record); err == nil {
-		return string(known) == "true"
+		if verdict, here := bytes.CutPrefix(known, boot); here {
+			return string(verdict) == "true"
+		}
 	}
 	works, err := l.tryKVM(ctx)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(record), 0o755)
+		err = os.MkdirAll(l.cache, 0o755)
 	}
 	if err == nil {
-		err = writeFile(record, []byte(strconv.FormatBool(works)), 0o644)
+		err = writeFile(record, strconv.AppendBool(boot, works), 0o644)
 	}
 	if err != nil {
 		l.say("KVM: could not be tried: %v", err)
