@@ -10,7 +10,7 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// Collect looks at everything at once. A part that cannot be looked at is nil
+// Collect looks at everything at once, but for the walk over the disks. A part that cannot be looked at is nil
 // and named in Problems; it never keeps the others from being reported.
 func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	f := facts.Facts{Version: facts.Version}
@@ -45,9 +45,6 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("kernels", func() (err error) { f.Kernels, err = h.kernels(); return })
 	c.part("mounts", func() (err error) { f.Mounts, err = h.mounts(); return })
 	c.part("integrity", func() error { return c.each("integrity", h.integrity(r.Verify, &f.Integrity)) })
-	if r.Deep {
-		c.part("deep", func() (err error) { f.Deep, err = h.cachedDeep(ctx); return })
-	}
 	c.part("stats", func() error { return c.each("stats", h.stats(r.Stats, &f.Stats)) })
 	if r.K3s != nil {
 		f.K3s = h.k3s(&c, *r.K3s)
@@ -59,6 +56,12 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("pending", func() (err error) { f.Pending, err = h.pending(); return })
 	c.part("last", func() (err error) { f.Last, err = h.last(); return })
 	c.wait.Wait()
+	// A walk keeps a slow machine so busy that its API would not answer in time
+	// to whatever is asked beside it.
+	if r.Deep {
+		c.part("deep", func() (err error) { f.Deep, err = h.cachedDeep(ctx); return })
+		c.wait.Wait()
+	}
 	slices.SortFunc(c.problems, func(a, b facts.Problem) int {
 		return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.Error, b.Error))
 	})
