@@ -200,12 +200,16 @@ func (o Options) forNode(j *Join, s supervisor.Settings, dir string) (node.Confi
 	if _, err := identity("k3scontroller.kubeconfig", "client-k3s-controller"); err != nil {
 		return node.Config{}, err
 	}
+	emulated, err := config.Emulated()
+	if err != nil {
+		return node.Config{}, err
+	}
 	return node.Config{
 		Name: j.Name, IP: j.IP, Rest: kubelet, Proxy: proxy,
 		ServingCert: in("serving-kubelet.crt"), ServingKey: in("serving-kubelet.key"), ClientCA: in("client-ca.crt"),
 		DataDir: o.Config.DataDir, ClusterCIDR: s.ClusterCIDR, ServiceCIDR: s.ServiceCIDR,
 		ClusterDNS: s.ClusterDNS, ClusterDomain: s.ClusterDomain, FlannelIface: o.Config.FlannelIface,
 		Labels: o.Config.NodeLabels, Taints: o.Config.NodeTaints, KubeletArgs: o.Config.KubeletArgs, Args: o.Config.Given,
-		ProtectKernelDefaults: o.Config.ProtectKernelDefaults, Server: o.Server, Version: o.Version, Ready: o.Ready,
+		ProtectKernelDefaults: o.Config.ProtectKernelDefaults, Server: o.Server, Version: o.Version, Emulated: emulated, Ready: o.Ready,
 	}, nil
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,10 +39,6 @@ func (p Plane) GOGC() int {
 	}
 	return 300
 }
-
-// Emulated reports whether the kernel's list of processors is one of QEMU's
-// without KVM.
-func Emulated(cpuinfo []byte) bool { return bytes.Contains(cpuinfo, []byte("QEMU TCG CPU")) }
 
 // election says how a part gets to lead.
 func (p Plane) election(args map[string]string) map[string]string {

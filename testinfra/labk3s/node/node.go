@@ -30,6 +30,7 @@ type Config struct {
 	Args                    []string // K3s' own command line, for the annotation
 	ProtectKernelDefaults   bool
 	Server                  bool
+	Emulated                bool   // the processor is one in software
 	Version                 string // v1.35.4+lab1
 	Ready                   func() // called once when the Node object is there
 }

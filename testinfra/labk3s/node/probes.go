@@ -33,7 +33,7 @@ func startProbes(w *worker, c *container) *probes {
 	p := &probes{stop: stop, mustBegin: spec.StartupProbe != nil, must: spec.ReadinessProbe != nil}
 	// An adopted container was ready: until a probe says otherwise it still is.
 	p.good.Store(wasReady(w.current(), spec.Name) && c.Restarts == restartsOf(w.current(), spec.Name))
-	proc, ip := c.proc, w.ip
+	proc, ip, patient := c.proc, w.ip, w.pods.node.patient
 	fatal := func(what string) func(bool) {
 		return func(ok bool) {
 			if !ok {
@@ -44,7 +44,7 @@ func startProbes(w *worker, c *container) *probes {
 	}
 	go func() {
 		if spec.StartupProbe != nil {
-			begun := probe{spec.StartupProbe, ip, spec.Ports}
+			begun := probe{patient(spec.StartupProbe), ip, spec.Ports}
 			begun.until(ctx, func(ok bool) {
 				p.begun.Store(ok)
 				fatal("Startup")(ok)
@@ -52,7 +52,7 @@ func startProbes(w *worker, c *container) *probes {
 			w.poke()
 		}
 		if spec.LivenessProbe != nil {
-			go probe{spec.LivenessProbe, ip, spec.Ports}.forever(ctx, true, fatal("Liveness"))
+			go probe{patient(spec.LivenessProbe), ip, spec.Ports}.forever(ctx, true, fatal("Liveness"))
 		}
 		if spec.ReadinessProbe != nil {
 			probe{spec.ReadinessProbe, ip, spec.Ports}.forever(ctx, p.good.Load(), func(ok bool) {
@@ -84,6 +84,20 @@ func wasReady(pod *corev1.Pod, container string) bool { return statusOf(pod, con
 
 func restartsOf(pod *corev1.Pod, container string) int {
 	return int(statusOf(pod, container).RestartCount)
+}
+
+// emulatedPatience is how many times as many failures end a container on an
+// emulated processor: Traefik would be ended while it still starts.
+const emulatedPatience = 6
+
+// patient is a probe whose failure ends a container.
+func (c Config) patient(p *corev1.Probe) *corev1.Probe {
+	if !c.Emulated {
+		return p
+	}
+	out := p.DeepCopy()
+	out.FailureThreshold = emulatedPatience * max(p.FailureThreshold, 1)
+	return out
 }
 
 // probe asks a container how it is.

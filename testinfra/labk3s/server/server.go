@@ -73,13 +73,13 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 	if c.AdvertiseAddress != "" {
 		advertise = c.AdvertiseAddress
 	}
-	processors, err := os.ReadFile("/proc/cpuinfo")
+	emulated, err := config.Emulated()
 	if err != nil {
-		return fmt.Errorf("look at the processors: %w", err)
+		return err
 	}
 	s.plane = control.Plane{
 		Config: c, Dir: s.dir, Advertise: advertise,
-		Members: c.ClusterInit || c.Server != "", Emulated: control.Emulated(processors), Contained: control.Contained(),
+		Members: c.ClusterInit || c.Server != "", Emulated: emulated, Contained: control.Contained(),
 	}
 	debug.SetGCPercent(s.plane.GOGC())
 	members, err := s.prepare(ctx)
