@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k3sedge/k3sedge/hardening/facts"
 	"github.com/k3sedge/k3sedge/inventory"
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
@@ -136,22 +137,22 @@ func (p Policy) edgeDials() map[string]look.Dial {
 		return nil
 	}
 	out := map[string]look.Dial{
-		dialStranger: {Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: strangerHost, AnyCert: true, HTTP: true, Host: strangerHost, Millis: wirePatience},
+		dialStranger: {Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: strangerHost, AnyCert: true, HTTP: true, Host: strangerHost, Millis: facts.WirePatience},
 	}
 	for _, port := range innerPorts() {
-		out[dialPort(port)] = look.Dial{Address: hostPort(p.Address, port), Millis: wirePatience}
+		out[dialPort(port)] = look.Dial{Address: hostPort(p.Address, port), Millis: facts.WirePatience}
 	}
 	if p.Profile == Strict {
 		maps.Copy(out, p.serverDials())
 	}
 	for i, s := range p.asked() {
-		out[dialHTTP(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTP), HTTP: true, Host: s.Ask, Millis: wirePatience}
+		out[dialHTTP(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTP), HTTP: true, Host: s.Ask, Millis: facts.WirePatience}
 		out[dialTLS(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, HTTP: true, Host: s.Ask, Millis: serverPatience}
 		// One entrypoint speaks for all: what differs by host is in the API.
 		const few = 3
 		if i < few {
-			out[dialOld(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Old: true, Millis: wirePatience}
-			out[dialWeak(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Weak: true, Millis: wirePatience}
+			out[dialOld(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Old: true, Millis: facts.WirePatience}
+			out[dialWeak(s.Ask)] = look.Dial{Address: hostPort(p.Address, portHTTPS), TLS: true, ServerName: s.Ask, AnyCert: true, Weak: true, Millis: facts.WirePatience}
 		}
 	}
 	return out

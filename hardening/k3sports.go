@@ -9,12 +9,7 @@ import (
 	"github.com/k3sedge/k3sedge/provision/machine/look"
 )
 
-const (
-	portReadOnly = 10255
-	// wirePatience bounds one try on the node itself, in milliseconds. A slow node
-	// that has just started takes seconds for a handshake.
-	wirePatience = 10_000
-)
+const portReadOnly = 10255
 
 // The dials at K3s' own ports, by name.
 const (
@@ -35,7 +30,7 @@ func (p Policy) k3sDials() map[string]look.Dial {
 		return nil
 	}
 	to := func(port uint16, d look.Dial) look.Dial {
-		d.Address, d.Millis = hostPort(p.Address, port), wirePatience
+		d.Address, d.Millis = hostPort(p.Address, port), facts.WirePatience
 		d.TLS, d.AnyCert = port != portReadOnly, port != portReadOnly
 		return d
 	}

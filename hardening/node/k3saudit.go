@@ -32,8 +32,8 @@ const auditHeader = "Audit-Id"
 // auditLog makes a request that the API refuses, for it has no credentials,
 // and looks for it in the log.
 func (h Host) auditLog(ctx context.Context, api string) (*facts.AuditLog, error) {
-	const probe, patience = "audit", 10_000
-	answers, err := wire(ctx, map[string]look.Dial{probe: {Address: api, TLS: true, AnyCert: true, HTTP: true, Path: "/api", Millis: patience}})
+	const probe = "audit"
+	answers, err := wire(ctx, map[string]look.Dial{probe: {Address: api, TLS: true, AnyCert: true, HTTP: true, Path: "/api", Millis: facts.WirePatience}})
 	if err != nil {
 		return nil, err
 	}
