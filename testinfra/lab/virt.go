@@ -115,7 +115,9 @@ func (l *Lab) startVirt(ctx context.Context) error {
 		}
 	}
 	_, err := v.virsh(ctx, "net-create", v.path("lan.xml"))
-	l.Accelerated(ctx) // now, where somebody reads what is said of it
+	if !l.Accelerated(ctx) {
+		l.say("KVM: runs no guest here; machines are emulated, and take minutes to boot")
+	}
 	return err
 }
 

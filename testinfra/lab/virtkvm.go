@@ -42,9 +42,6 @@ func (l *Lab) Accelerated(ctx context.Context) bool {
 	if err != nil {
 		l.say("KVM: could not be tried: %v", err)
 	}
-	if !works {
-		l.say("KVM: runs no guest here; machines are emulated, and take minutes to boot")
-	}
 	return works
 }
 
