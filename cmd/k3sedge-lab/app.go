@@ -77,7 +77,7 @@ func (a app) commands() []*cli.Command {
 				&cli.StringFlag{Name: "bundle", Usage: "install K3s from this folder (make bundle); without it the machines are all"},
 				&cli.BoolFlag{Name: "cloudflare", Usage: "keep names and a tunnel at the lab's Cloudflare, certificates from its ACME server"}},
 			Description: "k3sedge-lab project --bundle bin/bundle /tmp/edge\n\nWrites k3sedge.yaml, a key and the token; overwrites nothing."},
-		{Name: "image", Usage: "build the machine image only", Action: a.image, Flags: append(machineFlags(), jsonFlag()),
+		{Name: "image", Usage: "build the machine image only, and with --machines libvirt try KVM", Action: a.image, Flags: append(machineFlags(), jsonFlag()),
 			Description: "k3sedge-lab image"},
 		{Name: "fault", Usage: "make the Proxmox stand-in misbehave", ArgsUsage: "JSON", Action: a.fault,
 			Flags: []cli.Flag{&cli.BoolFlag{Name: "clear", Usage: "remove all faults"}},

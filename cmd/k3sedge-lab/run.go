@@ -227,7 +227,7 @@ func (a app) image(c *cli.Context) error {
 		return err
 	}
 	if c.String("machines") == lab.MachinesLibvirt {
-		l.Accelerated(c.Context) // which is tried with the image's kernel, once
+		l.Accelerated(c.Context) // while something is compiled nobody waits for a guest that hangs
 	}
 	if c.Bool("json") {
 		return a.document(img)

@@ -10,6 +10,11 @@ import (
 // Version is the document's format. The operator's side refuses another one.
 const Version = 1
 
+// WirePatience bounds one try of a node at its own ports, in milliseconds. On a
+// slow node that has just started, and reads its disk for the same look, a
+// handshake takes ten seconds.
+const WirePatience = 20_000
+
 // Request says what the agent shall look at beyond what it always reports.
 type Request struct {
 	// Users and Sources span the matrix for which sshd is asked for its

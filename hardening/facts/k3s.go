@@ -27,11 +27,6 @@ type Encryption struct {
 	Plain  int    `json:"plain"`
 }
 
-// WirePatience bounds one try of a node at its own ports, in milliseconds.
-// On a slow node that has just started, and reads its disk for the same look, a
-// handshake takes ten seconds.
-const WirePatience = 20_000
-
 // AuditLog is the API server's log of requests.
 type AuditLog struct {
 	Path string `json:"path"`

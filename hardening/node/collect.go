@@ -10,8 +10,9 @@ import (
 	"github.com/k3sedge/k3sedge/hardening/facts"
 )
 
-// Collect looks at everything at once, but for the walk over the disks. A part that cannot be looked at is nil
-// and named in Problems; it never keeps the others from being reported.
+// Collect looks at everything at once, but for the walk over the disks. A part
+// that cannot be looked at is nil and named in Problems; it never keeps the
+// others from being reported.
 func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	f := facts.Facts{Version: facts.Version}
 	c := collector{ctx: ctx, only: r.Only}
@@ -57,7 +58,7 @@ func Collect(ctx context.Context, h Host, r facts.Request) facts.Facts {
 	c.part("last", func() (err error) { f.Last, err = h.last(); return })
 	c.wait.Wait()
 	// A walk keeps a slow machine so busy that its API would not answer in time
-	// to whatever is asked beside it.
+	// to what this look asks it.
 	if r.Deep {
 		c.part("deep", func() (err error) { f.Deep, err = h.cachedDeep(ctx); return })
 		c.wait.Wait()

@@ -131,6 +131,11 @@ func TestNoWalkUnlessAsked(t *testing.T) {
 		t.Errorf("walked: %+v", f.Deep)
 	}
 	r.Deep = true
+	r.K3s = &facts.K3sRequest{API: apiServer(t, "ours", func() {
+		if w.exists(deepFile) {
+			t.Error("walked before the API has answered")
+		}
+	})}
 	if f := Collect(t.Context(), w.host(), r); f.Deep == nil || hasProblem(f, "deep") || !w.exists(deepFile) {
 		t.Errorf("not walked: %+v", f.Problems)
 	}

@@ -116,7 +116,7 @@ func (l *Lab) startVirt(ctx context.Context) error {
 	}
 	_, err := v.virsh(ctx, "net-create", v.path("lan.xml"))
 	if !l.Accelerated(ctx) {
-		l.say("KVM: runs no guest here; machines are emulated, and take minutes to boot")
+		l.say("machines are emulated, and take minutes to boot: KVM runs no guest here (%s says so until a restart)", l.kvmRecord())
 	}
 	return err
 }

@@ -5,7 +5,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -22,36 +21,39 @@ const kvmTrial = 15 * time.Second
 // So the kernel of the image is booted without a disk, once until this machine
 // restarts. What could not be tried counts as no: emulation works everywhere.
 func (l *Lab) Accelerated(ctx context.Context) bool {
+	if _, err := os.Stat("/dev/kvm"); err != nil {
+		return false // the machine has none
+	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
-		boot = []byte(rand.Text()) // no record is of this boot
+		l.say("KVM: could not be tried: %v", err)
+		return false
 	}
-	record := filepath.Join(l.cache, "kvm")
-	if known, err := os.ReadFile(record); err == nil {
-		if verdict, here := bytes.CutPrefix(known, boot); here {
-			return string(verdict) == "true"
-		}
+	known, _ := os.ReadFile(l.kvmRecord())
+	if verdict, here := bytes.CutPrefix(known, boot); here {
+		return string(verdict) == "true"
 	}
 	works, err := l.tryKVM(ctx)
-	if err == nil {
-		err = os.MkdirAll(l.cache, 0o755)
-	}
-	if err == nil {
-		err = writeFile(record, strconv.AppendBool(boot, works), 0o644)
-	}
 	if err != nil {
 		l.say("KVM: could not be tried: %v", err)
+		return false
+	}
+	if err := writeFile(l.kvmRecord(), strconv.AppendBool(boot, works), 0o644); err != nil {
+		l.say("KVM: what the trial showed is not kept: %v", err)
 	}
 	return works
 }
+
+// kvmRecord says in which boot KVM was tried, and whether a guest ran.
+func (l *Lab) kvmRecord() string { return filepath.Join(l.cache, "kvm") }
 
 // tryKVM boots a kernel until it finds no disk, panics, and would restart.
 func (l *Lab) tryKVM(ctx context.Context) (bool, error) {
 	if !l.whole {
 		return false, errors.New("the lab has no kernel of its own, its machines are containers")
 	}
-	if _, err := os.Stat("/dev/kvm"); err != nil {
-		return false, nil // the machine has none
+	if err := l.ableVirt(); err != nil {
+		return false, err
 	}
 	img, err := l.Image(ctx)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -41,15 +40,19 @@ func TestKVMIsTriedOnceInTheBootOfAMachine(t *testing.T) {
 	if _, err := l.tryKVM(t.Context()); err == nil || l.Accelerated(t.Context()) {
 		t.Errorf("a lab of containers has a kernel to try: %v", err)
 	}
+	if _, err := os.Stat(l.kvmRecord()); err == nil {
+		t.Error("a trial that could not be made is kept")
+	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, none := os.Stat("/dev/kvm")
 	for record, want := range map[string]bool{
-		string(boot) + "true": true, string(boot) + "false": false,
+		string(boot) + "true": none == nil, string(boot) + "false": false,
 		"0b8e4a1c-1c1e-4b7e-9d5c-2f3f6a7b8c9d\ntrue": false, // of another boot: it is tried, and cannot be
 	} {
-		if err := os.WriteFile(filepath.Join(l.cache, "kvm"), []byte(record), 0o600); err != nil {
+		if err := os.WriteFile(l.kvmRecord(), []byte(record), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got := l.Accelerated(t.Context()); got != want {

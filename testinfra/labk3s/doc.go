@@ -16,7 +16,8 @@
 //
 // Knowingly different: without cluster-init the store is etcd on loopback
 // where K3s has SQLite; in a container etcd does not fsync, for nobody cuts its
-// power; the control plane's parts are child processes of the server where K3s
+// power; on an emulated processor leases are longer, and probes end a container
+// later; the control plane's parts are child processes of the server where K3s
 // runs them as goroutines; no kube-proxy but for the API's own Service, no
 // CoreDNS, no network policies, no metrics. See package node.
 //

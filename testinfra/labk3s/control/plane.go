@@ -1,7 +1,6 @@
 package control
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,12 +23,6 @@ type Plane struct {
 	// Contained is a machine that shares memory and disk with others: neither is
 	// spent for time, and no write is waited for, as the power is never cut.
 	Contained bool
-}
-
-// Contained reports whether this machine is a container, which systemd notes.
-func Contained() bool {
-	_, err := os.Stat("/run/systemd/container")
-	return err == nil
 }
 
 // GOGC is that of a part, whose memory has a limit besides.

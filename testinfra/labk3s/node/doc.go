@@ -15,7 +15,8 @@
 // Refused are init containers, exec and gRPC probes, lifecycle hooks and kinds
 // of volumes that are not listed in volumes.go; the pod's status says so. Not
 // applied: limits of resources and of processes, seccomp, SELinux, the idle
-// time of streams, dnsConfig; configz tells what the settings say of them.
+// time of streams, dnsConfig; configz tells what the settings say of them. On an
+// emulated processor startup and liveness probes may fail six times as often.
 //
 // Of kube-proxy there is one thing: for pods with a network of their own the
 // Service of the API, 10.43.0.1:443, leads to the servers. No other Service

@@ -87,7 +87,8 @@ func restartsOf(pod *corev1.Pod, container string) int {
 }
 
 // emulatedPatience is how many times as many failures end a container on an
-// emulated processor: Traefik would be ended while it still starts.
+// emulated processor: beside a whole machine that starts Traefik takes longer
+// than the 25 s that its own probe gives it.
 const emulatedPatience = 6
 
 // patient is a probe whose failure ends a container.

@@ -79,7 +79,7 @@ func Run(ctx context.Context, c config.Config, p Parts) error {
 	}
 	s.plane = control.Plane{
 		Config: c, Dir: s.dir, Advertise: advertise,
-		Members: c.ClusterInit || c.Server != "", Emulated: emulated, Contained: control.Contained(),
+		Members: c.ClusterInit || c.Server != "", Emulated: emulated, Contained: config.Contained(),
 	}
 	debug.SetGCPercent(s.plane.GOGC())
 	members, err := s.prepare(ctx)
