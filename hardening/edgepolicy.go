@@ -130,7 +130,7 @@ func innerPorts() []uint16 { return []uint16{8080, 8444, 9000, 9100, 9101} }
 // serverPatience bounds a dial behind which a server elsewhere has to answer, in
 // milliseconds: one that is off costs every look this long. A handshake with
 // the node itself, before, is part of it.
-const serverPatience = 5000
+const serverPatience = 10_000
 
 // edgeDials are what the agent shall try at the node's own address.
 func (p Policy) edgeDials() map[string]look.Dial {
