@@ -29,8 +29,14 @@ func TestPromises(t *testing.T) {
 		if err := run.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if err := run.Report().Write("results"); err != nil {
+		report := run.Report()
+		if err := report.Write("results"); err != nil {
 			t.Error(err)
+		}
+		for _, r := range report.Results { // once more, for whoever sees the end of it only
+			if r.Verdict != verify.Kept && r.Verdict != verify.LeftOut {
+				t.Logf("%s %s: %s", r.Verdict, r.Name, r.Reason)
+			}
 		}
 	}()
 	for _, p := range verify.Promises() {

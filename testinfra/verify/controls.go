@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/k3sedge/k3sedge/hardening"
 	"github.com/k3sedge/k3sedge/hardening/report"
+	"github.com/k3sedge/k3sedge/provision/converge"
 )
 
 // audit is what `k3sedge harden --check` came to.
@@ -17,25 +19,31 @@ type audit struct {
 	report.Document
 }
 
-// audit asks for it, once until something changes. Where something could not be
-// looked at, as on a machine that is still busy with its start, it looks once more.
+// audit looks at everything, once until something changes.
 func (r *Run) audit(ctx context.Context) (audit, error) {
-	return r.seen.audit.get(func() (audit, error) {
-		a, err := r.look(ctx)
-		if unseen := a.having(hardening.Unknown); err == nil && len(unseen) > 0 {
-			r.say("look again: %s could not be looked at", strings.Join(unseen, " "))
-			return r.look(ctx)
-		}
-		return a, err
-	})
+	return r.seen.audit.get(func() (audit, error) { return r.look(ctx, "--deep") })
 }
 
-func (r *Run) look(ctx context.Context) (audit, error) {
-	o, err := r.k3sedge(ctx, -1, "harden", "--check", "--deep", "--timeout", "9m", "--format", "json")
-	if err != nil {
-		return audit{}, err
+// mostLooks is how often a slow machine is looked at, that a minute after its
+// start still cannot say everything.
+const mostLooks = 4
+
+// look looks again while something could not be looked at, each time after a
+// pause as long as the look: looking holds up a slow machine.
+func (r *Run) look(ctx context.Context, options ...string) (audit, error) {
+	for looks := 1; ; looks++ {
+		began := time.Now()
+		o, err := r.k3sedge(ctx, -1, append([]string{"harden", "--check", "--timeout", "9m", "--format", "json"}, options...)...)
+		if err != nil {
+			return audit{}, err
+		}
+		a, err := parseAudit(o, len(r.cluster.Nodes))
+		unseen := a.findings(hardening.Unknown)
+		if err != nil || len(unseen) == 0 || looks == mostLooks || !converge.Pause(ctx, time.Since(began)) {
+			return a, err
+		}
+		r.say("look again: %s", strings.Join(unseen, "\n"))
 	}
-	return parseAudit(o, len(r.cluster.Nodes))
 }
 
 // parseAudit refuses a report that lacks a node or a control.
@@ -70,6 +78,18 @@ func (a audit) having(s hardening.Status) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// findings are those that have a status, each in a line.
+func (a audit) findings(s hardening.Status) (out []string) {
+	for _, n := range a.Nodes {
+		for _, f := range n.Findings {
+			if f.Status == s {
+				out = append(out, finding(n.Name, f))
+			}
+		}
+	}
+	return out
 }
 
 // finding is one in a line.
@@ -139,13 +159,18 @@ func filesystemControls(ctx context.Context, r *Run) error {
 	return r.controlsPass(ctx, words("FS-01 FS-02 FS-03 FS-04 FS-05")...)
 }
 
-// allControls is `harden --check`. What belongs to a promise that has failed
-// already is not told twice.
+// allControls is `harden --check`.
 func allControls(ctx context.Context, r *Run) error {
 	a, err := r.audit(ctx)
 	if err != nil {
 		return err
 	}
+	return r.allHold(a)
+}
+
+// allHold wants nothing to be found. What belongs to a promise that has failed
+// already is not told twice.
+func (r *Run) allHold(a audit) error {
 	var f, unseen findings
 	twice := 0
 	for _, n := range a.Nodes {

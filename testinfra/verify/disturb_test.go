@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -129,51 +129,52 @@ func TestDriftIsNamedExactly(t *testing.T) {
 			failing[id] = hardening.Fail
 		}
 	}
-	after := answer{holds: "harden --check --timeout 15m --file"}
-	found := func(f map[string]hardening.Status) answer { return audited(t, 3, f) }
-	r, f := newRun(t, answer{holds: "sudo -n sh -s"}, after, found(failing), answer{holds: "harden"})
-	r.site.Disruptive = true
-	r.verdict(t, "drift-is-found-and-mended", Kept, "")
-	if len(f.asked) != 4 {
-		t.Errorf("%q", f.asked)
-	}
-	delete(failing, "FW-01")
-	r, f = newRun(t, answer{holds: "sudo -n sh -s"}, after, found(failing), answer{holds: "harden"})
-	r.site.Disruptive = true
-	r.verdict(t, "drift-is-found-and-mended", Broken, "names [")
-	if last := f.asked[len(f.asked)-1]; !strings.HasPrefix(last, "k3sedge harden --file") {
-		t.Errorf("the drift was left behind: %q", f.asked)
+	one := maps.Clone(failing)
+	delete(one, "FW-01")
+	kernel := func(s hardening.Status) answer { return audited(t, 4, map[string]hardening.Status{"KRN-06": s}) }
+	for what, c := range map[string]struct {
+		found, after answer
+		want         Verdict
+		reason       string
+		asked        int
+	}{
+		"found and mended": {audited(t, 3, failing), audited(t, 0, nil), Kept, "", 4},
+		"one not found":    {audited(t, 3, one), audited(t, 0, nil), Broken, "names [", 4},
+		"one not mended":   {audited(t, 3, failing), kernel(hardening.Fail), Broken, "after harden: edge-2: KRN-06", 5},
+		"one not seen":     {audited(t, 3, failing), kernel(hardening.Unknown), Unseen, "after harden: could not look: edge-2: KRN-06", 4 + mostLooks},
+	} {
+		c.found.once = true
+		r, f := newRun(t, answer{holds: "sudo -n sh -s"}, c.found, c.after, answer{holds: "harden"})
+		r.site.Disruptive = true
+		r.verdict(t, "drift-is-found-and-mended", c.want, c.reason)
+		if last := f.asked[len(f.asked)-1]; len(f.asked) != c.asked || c.want != Kept && !strings.HasPrefix(last, "k3sedge harden --file") {
+			t.Errorf("%s: the drift was left behind, or looked at too often: %q", what, f.asked)
+		}
 	}
 }
 
-// door is a prober that finds port 22 as the list says, one look after another.
-type door struct {
-	*fake
-	open []bool
-}
-
-func (d *door) command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
-	if strings.Contains(strings.Join(argv, " "), `"connect":true`) && len(d.open) > 0 {
+// door are answers of a prober that finds port 22 as the list says, one look after another.
+func door(t *testing.T, open ...bool) (out []answer) {
+	t.Helper()
+	for _, one := range open {
 		s := probe.Seen{Asked: 1}
-		if d.open[0] {
+		if one {
 			s.Open = []uint16{22}
 		}
-		d.open = d.open[1:]
 		text, err := json.Marshal(probe.Answer{Seen: []probe.Seen{s}})
 		if err != nil {
-			return nil, err
+			t.Fatal(err)
 		}
-		d.mu.Lock()
-		d.answers = append([]answer{{holds: `"connect":true`, stdout: string(text)}}, d.answers...)
-		d.mu.Unlock()
+		out = append(out, answer{holds: `"connect":true`, stdout: string(text), once: true})
 	}
-	return d.fake.command(ctx, argv...)
+	return out
 }
 
 func TestALockOutIsSeenAndTakenBack(t *testing.T) {
 	t.Parallel()
-	r, f := newRun(t, answer{holds: "apply; sleep 600"}, answer{holds: "harden --check --only FW", stdout: "nothing of it"}, answer{holds: " true"})
-	r.site.Operator, r.site.Disruptive = (&door{f, []bool{false, true}}).command, true
+	r, _ := newRun(t, append(door(t, false, true),
+		answer{holds: "apply; sleep 600"}, answer{holds: "harden --check --only FW", stdout: "nothing of it"}, answer{holds: " true"})...)
+	r.site.Disruptive = true
 	r.verdict(t, "lock-out-is-rolled-back", Broken, "edge-2 does not tell that the change verify-lock-out-")
 	if r.seen.machines.done {
 		t.Error("what was read before is believed after a change")
@@ -216,10 +217,10 @@ func TestAWrongPinIsTried(t *testing.T) {
 
 func TestOneServesWhileTheOtherIsOff(t *testing.T) {
 	t.Parallel()
-	r, f := newRun(t, answer{holds: "boot_id; sudo -n systemctl is-system-running", stdout: "another-boot\nrunning\n"}, answer{holds: "boot_id", stdout: "a-boot\n"}, answer{holds: "status"}, answer{holds: `"pages":[{"node":"10.77.0.11`, stdout: `{"pages":[{"status":200},{"status":200}]}`},
-		answer{holds: "probe", stdout: `{"pages":[{"status":200}]}`})
+	r, _ := newRun(t, append(door(t, false), answer{holds: "boot_id; sudo -n systemctl is-system-running", stdout: "another-boot\nrunning\n"}, answer{holds: "boot_id", stdout: "a-boot\n"}, answer{holds: "status"}, answer{holds: `"pages":[{"node":"10.77.0.11`, stdout: `{"pages":[{"status":200},{"status":200}]}`},
+		answer{holds: "probe", stdout: `{"pages":[{"status":200}]}`})...)
 	power := &dead{}
-	r.site.Operator, r.site.Disruptive, r.site.Power = (&door{f, []bool{false}}).command, true, power
+	r.site.Disruptive, r.site.Power = true, power
 	r.project.Services = []inventory.Service{{Name: "git", Host: "git.lab.test"}}
 	r.verdict(t, "one-machine-killed", Kept, "")
 	if !slices.Equal(power.asked, []string{"off edge-1", "on edge-1"}) {

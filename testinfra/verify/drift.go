@@ -41,11 +41,7 @@ func driftMended(ctx context.Context, r *Run) (err error) {
 	if _, err := r.mustOnNode(ctx, n, script, "sudo -n sh -s"); err != nil {
 		return err
 	}
-	o, err := r.k3sedge(ctx, -1, "harden", "--check", "--timeout", "15m", "--format", "json")
-	if err != nil {
-		return err
-	}
-	a, err := parseAudit(o, len(r.cluster.Nodes))
+	a, err := r.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,10 +52,16 @@ func driftMended(ctx context.Context, r *Run) (err error) {
 	if _, err := r.k3sedge(ctx, 0, "harden"); err != nil {
 		f.add("%v", err)
 	}
-	if _, err := r.k3sedge(ctx, 0, "harden", "--check", "--timeout", "15m"); err != nil {
-		f.add("after harden: %v", err)
+	if len(f) > 0 {
+		return f.err()
 	}
-	return f.err()
+	if a, err = r.look(ctx); err == nil {
+		err = r.allHold(a)
+	}
+	if err != nil {
+		return fmt.Errorf("after harden: %w", err)
+	}
+	return nil
 }
 
 // mend takes drift back where the promise was not kept, or was interrupted.

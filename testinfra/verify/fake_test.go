@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ type fake struct {
 type answer struct {
 	holds, stdout, stderr string
 	code                  int
+	once                  bool // and never again
 }
 
 // command makes a shell that prints the answer. What the test did not think of fails it.
@@ -32,8 +34,11 @@ func (f *fake) command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 	defer f.mu.Unlock()
 	line := strings.Join(argv, " ")
 	f.asked = append(f.asked, line)
-	for _, a := range f.answers {
+	for i, a := range f.answers {
 		if strings.Contains(line, a.holds) {
+			if a.once {
+				f.answers = slices.Delete(f.answers, i, i+1)
+			}
 			const script = `cat >/dev/null; printf %s "$1"; printf %s "$2" >&2; exit "$3"`
 			return exec.CommandContext(ctx, "sh", "-c", script, "fake", a.stdout, a.stderr, string(rune('0'+a.code))), nil
 		}

@@ -221,10 +221,22 @@ func TestControlsAreToldOnce(t *testing.T) {
 
 func TestWhatCouldNotBeLookedAtIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
-	for status, looks := range map[hardening.Status]int{hardening.Unknown: 2, hardening.Pass: 1} {
-		r, f := newRun(t, audited(t, 4, map[string]hardening.Status{"KRN-07": status}))
-		if _, err := r.audit(t.Context()); err != nil || len(f.asked) != looks {
-			t.Errorf("%s: %d looks, want %d: %v", status, len(f.asked), looks, err)
+	unseen := audited(t, 4, map[string]hardening.Status{"KRN-07": hardening.Unknown})
+	soon := unseen
+	soon.once = true
+	all := audited(t, 0, nil)
+	for what, c := range map[string]struct {
+		answers []answer
+		looks   int
+		code    int
+	}{
+		"at once":        {[]answer{all}, 1, 0},
+		"a little later": {[]answer{soon, soon, all}, 3, 0},
+		"never":          {[]answer{unseen}, mostLooks, 4},
+	} {
+		r, f := newRun(t, c.answers...)
+		if a, err := r.audit(t.Context()); err != nil || len(f.asked) != c.looks || a.code != c.code {
+			t.Errorf("%s: %d looks that ended with %d, want %d with %d: %v", what, len(f.asked), a.code, c.looks, c.code, err)
 		}
 	}
 }
