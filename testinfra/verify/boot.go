@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,9 +180,21 @@ func (r *Run) awaitCluster(ctx context.Context) error {
 }
 
 func rebootAll(ctx context.Context, r *Run) error {
+	var pages []wanted
+	if r.cluster.K3s != nil {
+		var none leftOutError
+		var err error
+		if pages, err = r.wantedPages(ctx); err != nil && !errors.As(err, &none) {
+			return err
+		}
+	}
 	if err := r.reboot(ctx, r.cluster.Nodes...); err != nil {
 		return brokenError{err.Error()}
 	}
 	r.restart = true
+	// A Traefik that is ready may still lack its routes, and refuses every host until then.
+	if err := r.awaitPages(ctx, "every node serves again", pages); err != nil {
+		return brokenError{err.Error()}
+	}
 	return nil
 }

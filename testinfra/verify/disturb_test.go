@@ -227,3 +227,26 @@ func TestOneServesWhileTheOtherIsOff(t *testing.T) {
 		t.Errorf("%q", power.asked)
 	}
 }
+
+func TestARestartIsOverWhenAllServeAgain(t *testing.T) {
+	t.Parallel()
+	early := pages(t, probe.Shown{Status: 200}, probe.Shown{Error: "tls: unrecognized name"})
+	early.once = true
+	answers := []answer{
+		{holds: "--no-block reboot", stdout: "a-boot\n"}, {holds: "is-system-running", stdout: "another-boot\nrunning\n"}, {holds: "status"},
+		early, pages(t, probe.Shown{Status: 200}, probe.Shown{Status: 200}),
+	}
+	r, f := newRun(t, answers...)
+	r.site.Disruptive = true
+	r.project.Services = []inventory.Service{{Name: "git", Host: "git.lab.test"}}
+	r.verdict(t, "reboot-all-and-again", Kept, "")
+	if len(f.answers) != len(answers)-1 || !r.restart {
+		t.Errorf("looked before all of them served: %q", f.asked)
+	}
+	r, f = newRun(t, answers[:3]...)
+	r.site.Disruptive = true
+	r.verdict(t, "reboot-all-and-again", Kept, "") // nothing is behind the edge
+	if len(f.asked) != 5 {
+		t.Errorf("%q", f.asked)
+	}
+}

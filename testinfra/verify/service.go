@@ -171,6 +171,22 @@ func (r *Run) show(ctx context.Context, pages []wanted) error {
 	return f.err()
 }
 
+// awaitPages waits until all of them are shown.
+func (r *Run) awaitPages(ctx context.Context, what string, pages []wanted) error {
+	if len(pages) == 0 {
+		return nil
+	}
+	var last error
+	err := r.await(ctx, converge.Wait{What: what, Limit: 5 * time.Minute}, func() (bool, error) {
+		last = r.show(ctx, pages)
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, last)
+	}
+	return nil
+}
+
 func (w wanted) compare(s probe.Shown, f *findings) {
 	where := "https://" + w.page.Host + w.page.Path + " through " + w.node
 	switch {
@@ -222,7 +238,7 @@ func oneKilled(ctx context.Context, r *Run) (err error) {
 	if err := r.awaitCluster(ctx); err != nil {
 		f.add("%v", err)
 	}
-	if err := r.await(ctx, converge.Wait{What: victim.Name + " serves again", Limit: 5 * time.Minute}, func() (bool, error) { return r.show(ctx, pages) == nil, nil }); err != nil {
+	if err := r.awaitPages(ctx, victim.Name+" serves again", pages); err != nil {
 		f.add("%v", err)
 	}
 	return f.err()
