@@ -88,12 +88,28 @@ func startVM(ctx context.Context, h *hands) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	// The task can fail and the machine run all the same.
-	if now, look := h.agreed(ctx); look == nil && now.Running {
+	if h.runsAllTheSame(ctx, s.VMID, err) {
 		converge.Waiting(ctx, "Proxmox reported an error, but the machine runs", "")
 		return nil
 	}
 	return err
+}
+
+// startPatience is how long a start may go on to which no answer came.
+const startPatience = 30 * time.Second
+
+// runsAllTheSame looks whether a machine runs whose start has failed: a task
+// may fail behind that, and where no answer came it may still go on.
+func (h *hands) runsAllTheSame(ctx context.Context, vmid int, failed error) (runs bool) {
+	var lost *machine.UnreachableError
+	goesOn := errors.As(failed, &lost)
+	wait := converge.Wait{What: fmt.Sprintf("VM %d to run, to whose start no answer came", vmid), Every: h.tasks.every, Limit: startPatience}
+	err := wait.Until(ctx, func(ctx context.Context) (bool, string, error) {
+		s, err := h.agreed(ctx)
+		runs = s.Running
+		return runs || !goesOn, "", err
+	})
+	return err == nil && runs
 }
 
 func checkPinned(ctx context.Context, v *view) ([]converge.Change, error) {
