@@ -161,7 +161,9 @@ func (r *Run) awaitBoot(ctx context.Context, n inventory.Node, before string) er
 	})
 }
 
-// awaitCluster waits until K3s and Traefik say that they are ready.
+// awaitCluster waits until K3s and Traefik say that they are ready, and every
+// node serves: a Traefik that is ready may still lack its routes, and refuses
+// every host until then.
 func (r *Run) awaitCluster(ctx context.Context) error {
 	if r.cluster.K3s == nil {
 		return nil
@@ -176,25 +178,24 @@ func (r *Run) awaitCluster(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, tail(last.stdout+last.stderr))
 	}
-	return nil
+	if r.site.Backend != "" && !r.added {
+		return nil // nothing of ours is there yet
+	}
+	pages, err := r.wantedPages(ctx)
+	var none leftOutError
+	if errors.As(err, &none) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.awaitPages(ctx, pages)
 }
 
 func rebootAll(ctx context.Context, r *Run) error {
-	var pages []wanted
-	if r.cluster.K3s != nil {
-		var none leftOutError
-		var err error
-		if pages, err = r.wantedPages(ctx); err != nil && !errors.As(err, &none) {
-			return err
-		}
-	}
 	if err := r.reboot(ctx, r.cluster.Nodes...); err != nil {
 		return brokenError{err.Error()}
 	}
 	r.restart = true
-	// A Traefik that is ready may still lack its routes, and refuses every host until then.
-	if err := r.awaitPages(ctx, "every node serves again", pages); err != nil {
-		return brokenError{err.Error()}
-	}
 	return nil
 }

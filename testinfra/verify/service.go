@@ -172,12 +172,9 @@ func (r *Run) show(ctx context.Context, pages []wanted) error {
 }
 
 // awaitPages waits until all of them are shown.
-func (r *Run) awaitPages(ctx context.Context, what string, pages []wanted) error {
-	if len(pages) == 0 {
-		return nil
-	}
+func (r *Run) awaitPages(ctx context.Context, pages []wanted) error {
 	var last error
-	err := r.await(ctx, converge.Wait{What: what, Limit: 5 * time.Minute}, func() (bool, error) {
+	err := r.await(ctx, converge.Wait{What: "every node serves", Limit: 5 * time.Minute}, func() (bool, error) {
 		last = r.show(ctx, pages)
 		return last == nil, nil
 	})
@@ -236,9 +233,6 @@ func oneKilled(ctx context.Context, r *Run) (err error) {
 		return f.err()
 	}
 	if err := r.awaitCluster(ctx); err != nil {
-		f.add("%v", err)
-	}
-	if err := r.awaitPages(ctx, victim.Name+" serves again", pages); err != nil {
 		f.add("%v", err)
 	}
 	return f.err()
