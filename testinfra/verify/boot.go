@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,18 +177,10 @@ func (r *Run) awaitCluster(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, tail(last.stdout+last.stderr))
 	}
-	if r.site.Backend != "" && !r.added {
-		return nil // nothing of ours is there yet
+	if pages := r.pages(); len(pages) > 0 {
+		return r.awaitPages(ctx, pages)
 	}
-	pages, err := r.wantedPages(ctx)
-	var none leftOutError
-	if errors.As(err, &none) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return r.awaitPages(ctx, pages)
+	return nil
 }
 
 func rebootAll(ctx context.Context, r *Run) error {

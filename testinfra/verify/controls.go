@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +39,10 @@ func (r *Run) look(ctx context.Context, options ...string) (audit, error) {
 			return audit{}, err
 		}
 		a, err := parseAudit(o, len(r.cluster.Nodes))
-		unseen := a.findings(hardening.Unknown)
+		var unseen []string
+		for node, f := range a.with(hardening.Unknown) {
+			unseen = append(unseen, finding(node, f))
+		}
 		if err != nil || len(unseen) == 0 || looks == mostLooks || !converge.Pause(ctx, time.Since(began)) {
 			return a, err
 		}
@@ -69,27 +73,24 @@ func parseAudit(o output, nodes int) (audit, error) {
 // having are the controls that have a status anywhere.
 func (a audit) having(s hardening.Status) []string {
 	var out []string
-	for _, n := range a.Nodes {
-		for _, f := range n.Findings {
-			if f.Status == s {
-				out = append(out, f.ID)
-			}
-		}
+	for _, f := range a.with(s) {
+		out = append(out, f.ID)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// findings are those that have a status, each in a line.
-func (a audit) findings(s hardening.Status) (out []string) {
-	for _, n := range a.Nodes {
-		for _, f := range n.Findings {
-			if f.Status == s {
-				out = append(out, finding(n.Name, f))
+// with yields the findings that have a status, by node.
+func (a audit) with(s hardening.Status) iter.Seq2[string, report.Finding] {
+	return func(yield func(string, report.Finding) bool) {
+		for _, n := range a.Nodes {
+			for _, f := range n.Findings {
+				if f.Status == s && !yield(n.Name, f) {
+					return
+				}
 			}
 		}
 	}
-	return out
 }
 
 // finding is one in a line.

@@ -37,29 +37,43 @@ type wanted struct {
 	header map[string]string
 }
 
-// wantedPages are those of all services, through every node.
+// wantedPages are those of all services, through every node, where one may
+// have to be added first.
 func (r *Run) wantedPages(ctx context.Context) ([]wanted, error) {
-	services := r.project.Services
-	headers := map[string]map[string]string{}
 	if r.site.Backend != "" {
-		ours, err := r.addService(ctx)
-		if err != nil {
+		if err := r.addService(ctx); err != nil {
 			return nil, err
 		}
-		services = []inventory.Service{ours}
-		headers[ours.Name] = promisedHeaders()
+	}
+	if out := r.pages(); len(out) > 0 {
+		return out, nil
+	}
+	return nil, leftOutError("there is no service to ask for (--backend HOST:PORT adds one for the moment)")
+}
+
+// pages are those of the services that are there: with Site.Backend ours alone.
+func (r *Run) pages() []wanted {
+	services := r.project.Services
+	var header map[string]string
+	if r.site.Backend != "" {
+		services = nil
+		if r.added {
+			services, header = []inventory.Service{r.ours()}, promisedHeaders()
+		}
 	}
 	var out []wanted
 	for _, n := range r.cluster.Nodes {
 		for _, s := range services {
 			p := probe.Page{Node: netip.AddrPortFrom(n.Address, 443), Host: s.SomeHost(), Path: "/", Roots: r.site.Roots, Handshake: s.Passthrough, AnyChain: r.anyChain() || s.Passthrough}
-			out = append(out, wanted{p, n.Name, headers[s.Name]})
+			out = append(out, wanted{p, n.Name, header})
 		}
 	}
-	if len(out) == 0 {
-		return nil, leftOutError("there is no service to ask for (--backend HOST:PORT adds one for the moment)")
-	}
-	return out, nil
+	return out
+}
+
+// ours is the service that is added.
+func (r *Run) ours() inventory.Service {
+	return inventory.Service{Name: ourService, Host: r.site.backendHost(r.cluster)}
 }
 
 // anyChain reports whether nobody here can know the certificates' issuer.
@@ -69,17 +83,16 @@ func (r *Run) anyChain() bool {
 }
 
 // addService adds the service once.
-func (r *Run) addService(ctx context.Context) (inventory.Service, error) {
-	s := inventory.Service{Name: ourService, Host: r.site.backendHost(r.cluster)}
+func (r *Run) addService(ctx context.Context) error {
 	if r.added {
-		return s, nil
+		return nil
 	}
 	r.added = true // also one that comes only half way is taken away
-	if err := r.addCertified(ctx, s); err != nil {
-		return s, err
+	if err := r.addCertified(ctx, r.ours()); err != nil {
+		return err
 	}
 	r.forget()
-	return s, nil
+	return nil
 }
 
 // addCertified has add-service wait for a certificate that somebody else brings.
