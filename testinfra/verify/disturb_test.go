@@ -240,7 +240,7 @@ func TestARestartIsOverWhenAllServeAgain(t *testing.T) {
 	r.site.Disruptive = true
 	r.project.Services = []inventory.Service{{Name: "git", Host: "git.lab.test"}}
 	r.verdict(t, "reboot-all-and-again", Kept, "")
-	if len(f.answers) != len(answers)-1 || !r.restart {
+	if len(f.answers) != len(answers)-1 || len(f.asked) != 7 || !r.restart {
 		t.Errorf("looked before all of them served: %q", f.asked)
 	}
 	r, f = newRun(t, answers[:3]...)

@@ -51,7 +51,7 @@ func (f *fake) command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 // their own where the test changes them.
 func newRun(t *testing.T, answers ...answer) (*Run, *fake) {
 	t.Helper()
-	f := &fake{t: t, answers: answers}
+	f := &fake{t: t, answers: slices.Clone(answers)} // those of once go
 	r := &Run{
 		site:    Site{Project: t.TempDir(), K3sedge: "k3sedge", Operator: f.command},
 		cluster: cluster(), dir: t.TempDir(), about: map[string]machineFacts{},
