@@ -60,11 +60,24 @@ func TestWrongUsageIsRefusedBeforeAnythingIsDone(t *testing.T) {
 		"verify, no folder": {"verify", "--project", "/nowhere", "--k3sedge", "/dev/null"},
 		"verify, no CA":     {"verify", "--project", "/nowhere", "--k3sedge", "/dev/null", "--ca", "/nowhere"},
 		"no such promise":   {"verify", "--project", "/nowhere", "--k3sedge", "/dev/null", "--only", "ports"},
+		"no such bundle":    {"up", "--bundle", "/nowhere"},
 		"verify, no binary": {"verify", "--project", "/nowhere", "--k3sedge", "/nowhere"},
 	} {
 		code, out, errs := runLab(t, args...)
 		if code != 2 || !strings.HasPrefix(errs, "error: ") && !strings.Contains(errs, "\nerror: ") {
 			t.Errorf("%s: exit %d, want 2\n%s%s", name, code, out, errs)
+		}
+	}
+}
+
+func TestAWrongPromiseOrBundleIsToldHowToFindOne(t *testing.T) {
+	project := t.TempDir()
+	for want, args := range map[string][]string{
+		`no such promise: "ports"; k3sedge-lab verify --list shows them`:         {"verify", "--project", project, "--k3sedge", "/dev/null", "--only", "ports"},
+		"--bundle: stat /nowhere: no such file or directory; make bundle builds": {"project", "--bundle", "/nowhere", project},
+	} {
+		if code, _, errs := runLab(t, args...); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("exit %d, want 2 and %q\n%s", code, want, errs)
 		}
 	}
 }

@@ -30,6 +30,9 @@ func (a app) open(c *cli.Context) (*lab.Lab, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find the bundle: %w", err)
 		}
+		if _, err := os.Stat(absolute); err != nil {
+			return nil, usageError("--bundle: " + err.Error() + "; make bundle builds one in bin/bundle")
+		}
 		options = append(options, lab.WithBundle(absolute))
 	}
 	if kind := c.String("machines"); kind != "" {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/k3sedge/k3sedge/inventory"
-	"github.com/k3sedge/k3sedge/provision/machine"
 	"github.com/k3sedge/k3sedge/provision/machine/ssh"
 )
 
@@ -221,7 +220,7 @@ func choose(only []string) ([]Promise, error) {
 	var out []Promise
 	for _, name := range only {
 		if !slices.ContainsFunc(all, func(p Promise) bool { return p.Name == name }) {
-			return nil, machine.WithHint(fmt.Errorf("%w: %q", ErrNoPromise, name), "k3sedge-lab verify --list shows them")
+			return nil, fmt.Errorf("%w: %q; k3sedge-lab verify --list shows them", ErrNoPromise, name)
 		}
 	}
 	for _, p := range all {
